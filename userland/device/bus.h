@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two bounded queues between the session thread (ports 900-902, input, HID)
+ * and the page thread (port 443). Nothing else is shared between them.
+ */
+#ifndef KVMNET_DEVICE_BUS_H
+#define KVMNET_DEVICE_BUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device/account.h"
+
+#define BUS_DEPTH 64
+#define BUS_PEER_MAX 64
+#define BUS_SESSIONS 32
+
+struct bus;
+
+/* Page thread to session thread. */
+enum bus_request_type {
+	BUS_OPEN,	/* fd: one end of a socketpair that carries RFB of a logged-in person; passes ownership */
+	BUS_STATUS,	/* answer with BUS_STATUS_IS once capture's hw_seq >= min_hw_seq and every session is current */
+	BUS_CANCEL,	/* the asker of cookie is gone */
+	BUS_DISCONNECT, /* end session_id; its person is told by user */
+};
+
+struct bus_request {
+	enum bus_request_type type;
+	uint64_t cookie; /* the asker's own, comes back in the answer */
+	int fd;
+	char user[ACCOUNT_NAME_MAX + 1];
+	char peer[BUS_PEER_MAX];
+	uint64_t min_hw_seq; /* 0: at once */
+	uint32_t session_id;
+};
+
+struct bus_session {
+	uint32_t id;
+	char user[ACCOUNT_NAME_MAX + 1];
+	char peer[BUS_PEER_MAX];
+	char encoding[16];
+	uint64_t since_ms;	/* how long it is open */
+	uint64_t video_bytes;	/* bytes of framebuffer updates handed to its socket or relay */
+	uint64_t updates;	/* framebuffer updates sent */
+	uint64_t hw_seq;	/* the newest Frame it has in whole, as the hardware counts */
+	uint64_t keys, pointers; /* input events taken from it */
+};
+
+struct bus_status {
+	uint32_t signal; /* enum kvmcap_signal */
+	uint32_t width, height, refresh_mhz, generation;
+	uint64_t seq, hw_seq, frames, overruns;
+	bool usb_configured; /* the Target's USB host has configured our keyboard and pointer */
+	uint8_t leds;	     /* HID keyboard LEDs: bit 0 Num, 1 Caps, 2 Scroll */
+	uint32_t session_count;
+	struct bus_session sessions[BUS_SESSIONS];
+};
+
+/* Session thread to page thread. */
+enum bus_answer_type {
+	BUS_STATUS_IS,
+	BUS_STATUS_CHANGED, /* unasked: signal, Mode, LEDs or the list of sessions changed */
+};
+
+struct bus_answer {
+	enum bus_answer_type type;
+	uint64_t cookie;
+	struct bus_status status;
+};
+
+struct bus *bus_new(void); /* NULL with errno */
+void bus_free(struct bus *bus);
+
+/* false when the queue is full: the asker says so to its Client (503), nothing blocks. */
+bool bus_ask(struct bus *bus, const struct bus_request *request);
+bool bus_take_request(struct bus *bus, struct bus_request *request);
+int bus_request_fd(struct bus *bus); /* readable (eventfd) while there are requests */
+
+bool bus_answer(struct bus *bus, const struct bus_answer *answer);
+bool bus_take_answer(struct bus *bus, struct bus_answer *answer);
+/* Called on the session thread after each bus_answer(), to wake the page thread (lws_cancel_service). */
+void bus_on_answer(struct bus *bus, void (*wake)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * RFB input events of several Clients to HID usages. Each Client has a
+ * struct input_client: what it holds down is released when it goes.
+ */
+#ifndef KVMNET_DEVICE_INPUT_H
+#define KVMNET_DEVICE_INPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device/hid.h"
+
+struct input {
+	struct hid *hid;
+	uint8_t holders[256]; /* Clients that hold each usage down */
+};
+
+struct input_client {
+	struct input *input;
+	uint64_t held[4]; /* usages this Client holds down */
+	uint8_t buttons;
+	bool shift_added; /* a keysym needed Shift that the person does not hold */
+};
+
+void input_init(struct input *input, struct hid *hid);
+void input_client_init(struct input_client *client, struct input *input);
+void input_client_gone(struct input_client *client);
+
+/* RFC 6143 7.5.4: an X11 keysym. Unknown ones are ignored; a US layout at the Target is assumed. */
+void input_keysym(struct input_client *client, uint32_t keysym, bool down);
+/* QEMU extended key event: an XT scancode (0xe0 prefix as bit 7 set of the code: RFB registry, "QEMU Extended Key Event"). */
+void input_scancode(struct input_client *client, uint32_t scancode, bool down);
+/* RFC 6143 7.5.5: mask bits 0-2 buttons left, middle, right; 3, 4 wheel up, down; 5, 6 wheel left, right; 7 back.
+ * x, y in pixels of a width x height screen. */
+void input_pointer(struct input_client *client, uint8_t mask, uint16_t x, uint16_t y, uint16_t width,
+		   uint16_t height);
+
+#endif
