@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The two queues between the session thread and the page thread. They copy;
+ * nobody waits. What requests mean is session.c's and api.c's.
+ */
+#include "device/bus.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Counters run freely; the difference is what is queued. */
+struct bus {
+	pthread_mutex_t lock;
+	int request_fd;
+	unsigned asked, taken;		 /* under lock */
+	unsigned answered, answer_taken; /* under lock */
+	void (*wake)(void *arg);
+	void *wake_arg;
+	struct bus_request requests[BUS_DEPTH];
+	struct bus_answer answers[BUS_DEPTH];
+};
+
+struct bus *bus_new(void)
+{
+	struct bus *bus = calloc(1, sizeof(*bus));
+
+	if (!bus)
+		return NULL;
+	bus->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (bus->request_fd < 0) {
+		free(bus);
+		return NULL;
+	}
+	pthread_mutex_init(&bus->lock, NULL);
+	return bus;
+}
+
+void bus_free(struct bus *bus)
+{
+	struct bus_request request;
+
+	if (!bus)
+		return;
+	while (bus_take_request(bus, &request))
+		if (request.type == BUS_OPEN)
+			close(request.fd);
+	close(bus->request_fd);
+	pthread_mutex_destroy(&bus->lock);
+	free(bus);
+}
+
+bool bus_ask(struct bus *bus, const struct bus_request *request)
+{
+	bool room;
+
+	pthread_mutex_lock(&bus->lock);
+	room = bus->asked - bus->taken < BUS_DEPTH;
+	if (room) {
+		bus->requests[bus->asked++ % BUS_DEPTH] = *request;
+		eventfd_write(bus->request_fd, 1);
+	}
+	pthread_mutex_unlock(&bus->lock);
+	return room;
+}
+
+bool bus_take_request(struct bus *bus, struct bus_request *request)
+{
+	eventfd_t count;
+	bool any;
+
+	pthread_mutex_lock(&bus->lock);
+	any = bus->asked != bus->taken;
+	if (any)
+		*request = bus->requests[bus->taken++ % BUS_DEPTH];
+	else
+		eventfd_read(bus->request_fd, &count);
+	pthread_mutex_unlock(&bus->lock);
+	return any;
+}
+
+int bus_request_fd(struct bus *bus)
+{
+	return bus->request_fd;
+}
+
+bool bus_answer(struct bus *bus, const struct bus_answer *answer)
+{
+	void (*wake)(void *arg);
+	void *arg;
+	bool room;
+
+	pthread_mutex_lock(&bus->lock);
+	room = bus->answered - bus->answer_taken < BUS_DEPTH;
+	if (room)
+		bus->answers[bus->answered++ % BUS_DEPTH] = *answer;
+	wake = bus->wake;
+	arg = bus->wake_arg;
+	pthread_mutex_unlock(&bus->lock);
+	if (wake)
+		wake(arg);
+	return room;
+}
+
+bool bus_take_answer(struct bus *bus, struct bus_answer *answer)
+{
+	bool any;
+
+	pthread_mutex_lock(&bus->lock);
+	any = bus->answered != bus->answer_taken;
+	if (any)
+		*answer = bus->answers[bus->answer_taken++ % BUS_DEPTH];
+	pthread_mutex_unlock(&bus->lock);
+	return any;
+}
+
+void bus_on_answer(struct bus *bus, void (*wake)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&bus->lock);
+	bus->wake = wake;
+	bus->wake_arg = arg;
+	pthread_mutex_unlock(&bus->lock);
+}
