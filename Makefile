@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every entry point of the project; `make help` lists them. New files are found by wildcards:
+# a test, benchmark or tool names its further sources in its own "LINK:" comment (tests/lib/link.sh).
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+CC     ?= gcc
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
+CLANG  ?= clang-14
+PREFIX ?= /usr
+B      := build
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-5s %s\n' $(1) '$(2)'
+MAKEFLAGS += --no-print-directory
+endif
+
+# ---- libraries, by their pkg-config names; asked for once, and only when something is compiled ----
+PKG_DAEMON := openssl libnl-3.0 libnl-genl-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
+PKG_HELPER := libkmod libnl-3.0 libnl-genl-3.0 libseccomp libsystemd libcap-ng
+PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER))
+pkg-check   = $(if $(shell pkg-config --print-errors --exists $(1) 2>&1 || echo missing),$(error \
+	a library is missing ($(1)): tests/lib/deps.sh names and installs what is))
+pkg-libs    = $(call pkg-check,$(1))$(shell pkg-config --libs $(1))
+PKG_CFLAGS  = $(eval PKG_CFLAGS := $(call pkg-check,$(PKG_ALL))$(shell pkg-config --cflags $(PKG_ALL)))$(PKG_CFLAGS)
+
+# ---- flags ----
+WARN      := -Wall -Wextra -Werror -Wvla
+CPPFLAGS  += -D_GNU_SOURCE -Iuserland -I.
+DEPFLAGS   = -MMD -MP
+HARDEN    := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+HARDEN_LD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+COMPILE    = $(CPPFLAGS) $(PKG_CFLAGS) $(WARN) $(DEPFLAGS) -std=c17 -g
+# What the kernel compiles without vector registers is compiled so for user space too: the same code, the same figures.
+$(B)/%/kmod/differ.o $(B)/%/kmod/ring.o: private EXTRA := $(if $(filter x86_64 aarch64,$(shell uname -m)),-mgeneral-regs-only)
+
+# ---- what there is to build ----
+HELPER_SRC := $(wildcard userland/device/helper*.c userland/device/gadget*.c)
+DAEMON_SRC := $(filter-out $(HELPER_SRC),$(wildcard userland/device/*.c)) $(wildcard kmod/differ.c kmod/ring.c)
+LIB_SRC    := $(wildcard userland/lib/*.c)
+PROGRAMS   := $(if $(wildcard userland/device/main.c),$(B)/kvmnetd) \
+	      $(if $(wildcard userland/device/helper.c),$(B)/kvmnet-helper)
+
+UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZ  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard $(addprefix tests/bench/,engine.c cable.c vudcd.c)))
+# Programs that tests drive: the C files of these folders that have a LINK comment.
+linked = $(shell grep -ls 'LINK:' $(1)/*.c)
+TOOLS := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(call linked,tests/e2e)) \
+	 $(patsubst tests/native/%.c,$(B)/tests/%,$(call linked,tests/native)) \
+	 $(patsubst tests/lib/%.c,$(B)/tests/%,$(call linked,tests/lib))
+PERF  := $(patsubst tests/perf/%.c,$(B)/perf/%,$(call linked,tests/perf))
+
+# ---- targets ----
+.PHONY: all kmod userland web bench-tools test-tools unit-tests fuzz-tests perf-tools demo test bench soak lint install clean help FORCE
+
+all: kmod userland web ## (default) the driver, the daemons and the web console
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo '  V=1 shows commands, KDIR=DIR chooses kernel headers, T=SUITE/NAME one test, DEPS=no installs nothing'
+
+userland: $(PROGRAMS) ## kvmnetd and kvmnet-helper
+bench-tools: $(BENCH)
+test-tools: $(TOOLS)
+unit-tests: $(UNIT)
+fuzz-tests: $(FUZZ)
+perf-tools: $(PERF)
+
+demo: ## the whole system on this machine: a Target that installs Debian, in your browser
+	$(Q)tests/lib/deps.sh
+	+$(Q)$(MAKE) all bench-tools
+	$(Q)tests/bench/bench.py demo
+
+test: ## every test; T=SUITE, T=SUITE/NAME or a pattern for some of them
+	$(Q)tests/lib/deps.sh
+	+$(Q)MAKE='$(MAKE)' tests/run $(T)
+
+soak: ## the tests with long rounds
+	$(Q)tests/lib/deps.sh
+	+$(Q)SOAK=1 MAKE='$(MAKE)' tests/run $(T)
+
+lint: ## style and static checks
+	+$(Q)MAKE='$(MAKE)' tests/run lint
+
+bench: ## figures of this machine as a table, and in build/bench.json
+	$(Q)tests/lib/deps.sh
+	+$(Q)$(MAKE) userland perf-tools test-tools
+	$(Q)tests/perf/report.py
+
+clean: ## removes build/
+	$(Q)rm -rf $(B)
+
+# ---- the driver: kbuild works in build/kmod, on links to the sources ----
+KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
+	$(shell ls -dv /usr/src/linux-headers-*-$(if $(filter aarch64,$(shell uname -m)),arm64,amd64) 2>/dev/null | tail -n 1))
+KMOD_SRC := $(wildcard kmod/*.[ch] kmod/uapi/*.h kmod/Kbuild)
+
+kmod: $(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko) ## kvmcap.ko, against KDIR=
+
+$(B)/kmod/kvmcap.ko: $(KMOD_SRC) $(B)/kmod/.kdir
+	$(call say,KMOD,$@)
+	$(Q)test -n '$(KDIR)' || { echo 'no kernel headers here: install linux-headers-amd64, or set KDIR=' >&2; exit 1; }
+	$(Q)find $(B)/kmod -type l -delete
+	$(Q)mkdir -p $(B)/kmod/uapi
+	$(Q)ln -sf $(addprefix $(CURDIR)/,$(filter kmod/uapi/%,$(KMOD_SRC))) $(B)/kmod/uapi/
+	$(Q)ln -sf $(addprefix $(CURDIR)/,$(filter-out kmod/uapi/%,$(KMOD_SRC))) $(B)/kmod/
+	+$(Q)$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$(B)/kmod' $(if $(Q),-s) modules
+	$(Q)touch $@
+
+$(B)/kmod/.kdir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(KDIR)' | cmp -s - $@ || echo '$(KDIR)' >$@
+
+# ---- objects: plain, under sanitizers, and for the fuzzer ----
+$(B)/obj/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILE) -O2 $(HARDEN) $(CFLAGS) $(EXTRA) -c -o $@ $<
+
+$(B)/asan/%.o: %.c
+	$(call say,CC,$< (sanitized))
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILE) -O1 $(SANITIZE) $(CFLAGS) -c -o $@ $<
+
+$(B)/fuzzobj/%.o: %.c
+	$(call say,CC,$< (for the fuzzer))
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(COMPILE) -O1 $(SANITIZE) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+# ---- programs ----
+object = $(patsubst %.c,$(B)/obj/%.o,$(1))
+link   = $(Q)mkdir -p $(@D) && $(CC) $(HARDEN_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+
+$(B)/libkvmnet.a: $(call object,$(LIB_SRC))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/kvmnetd: $(call object,$(DAEMON_SRC)) $(B)/libkvmnet.a
+	$(call say,LD,$@)
+	$(link) -pthread $(call pkg-libs,$(PKG_DAEMON)) -lwslay
+
+$(B)/kvmnet-helper: $(call object,$(HELPER_SRC)) $(B)/libkvmnet.a
+	$(call say,LD,$@)
+	$(link) -pthread $(call pkg-libs,$(PKG_HELPER))
+
+# Each of these has a fragment in build/mk/ that lists its objects and its libraries.
+$(BENCH) $(TOOLS) $(PERF):
+	$(call say,LD,$@)
+	$(link) -pthread $(LIBS)
+
+$(UNIT):
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(SANITIZE) -o $@ $(filter %.o,$^) -Wl,--as-needed -pthread -lcmocka $(LIBS)
+
+$(FUZZ):
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--as-needed -pthread $(LIBS)
+
+# The appliance of the bench has no use for a libc of ours: this one carries its own.
+$(B)/bench/vudcd: private HARDEN_LD := -static-pie -Wl,-z,relro,-z,now
+
+ifneq ($(filter-out clean help install,$(or $(MAKECMDGOALS),all)),)
+LINKED := $(UNIT) $(FUZZ) $(BENCH) $(TOOLS) $(PERF)
+-include $(patsubst $(B)/%,$(B)/mk/%.mk,$(LINKED))
+-include $(shell find $(B)/obj $(B)/asan $(B)/fuzzobj -name '*.d' 2>/dev/null)
+endif
+
+fragment = $(Q)mkdir -p $(@D) && tests/lib/link.sh $(patsubst $(B)/mk/%.mk,$(B)/%,$@) $(1) $< >$@
+$(B)/mk/unit/%.mk:  tests/unit/%.c tests/lib/link.sh
+	$(call fragment,asan)
+$(B)/mk/fuzz/%.mk:  tests/fuzz/%.c tests/lib/link.sh
+	$(call fragment,fuzzobj)
+$(B)/mk/bench/%.mk: tests/bench/%.c tests/lib/link.sh
+	$(call fragment,obj)
+$(B)/mk/e2e/%.mk:   tests/e2e/%.c tests/lib/link.sh
+	$(call fragment,obj)
+$(B)/mk/perf/%.mk:  tests/perf/%.c tests/lib/link.sh
+	$(call fragment,obj)
+$(B)/mk/tests/%.mk: tests/native/%.c tests/lib/link.sh
+	$(call fragment,obj)
+$(B)/mk/tests/%.mk: tests/lib/%.c tests/lib/link.sh
+	$(call fragment,obj)
+
+# ---- the web console: our pages, and noVNC as package-lock.json pins it ----
+WEB_SRC := $(shell find userland/web -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+web: $(if $(wildcard userland/web/package-lock.json),$(B)/web/.done) ## the browser console, with noVNC
+
+$(B)/npm/.done: $(wildcard userland/web/package.json userland/web/package-lock.json)
+	$(call say,NPM,userland/web/package-lock.json)
+	$(Q)mkdir -p $(@D) && cp $^ $(@D)/
+	$(Q)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --omit=dev --loglevel=error >npm.log || { cat npm.log >&2; exit 1; }
+	$(Q)touch $@
+
+$(B)/web/.done: $(B)/npm/.done $(WEB_SRC)
+	$(call say,WEB,$(@D))
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)/novnc
+	$(Q)cp -R userland/web/. $(@D)/ && rm -rf $(@D)/node_modules $(@D)/package.json $(@D)/package-lock.json
+	$(Q)cp -R $(B)/npm/node_modules/@novnc/novnc/core $(B)/npm/node_modules/@novnc/novnc/vendor $(@D)/novnc/
+	$(Q)cp $(B)/npm/node_modules/@novnc/novnc/LICENSE.txt $(@D)/novnc/
+	$(Q)touch $@
+
+# ---- installation ----
+KRELEASE = $(shell cat '$(KDIR)/include/config/kernel.release' 2>/dev/null)
+D        = $(DESTDIR)$(PREFIX)
+put      = $(if $(wildcard $(2)),install -d '$(3)' && install -m $(1) $(wildcard $(2)) '$(3)',:)
+
+install: all ## into DESTDIR=, under PREFIX= (default /usr)
+	$(Q)$(call put,0755,$(PROGRAMS),$(D)/sbin)
+	$(Q)$(call put,0644,$(B)/kmod/kvmcap.ko,$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
+	$(Q)cd $(B)/web 2>/dev/null && find . -type f ! -name .done -exec install -Dm0644 '{}' '$(D)/share/kvmnet/web/{}' \; || true
+	$(Q)$(call put,0644,packaging/*.service packaging/*.socket packaging/*.path packaging/*.target,$(D)/lib/systemd/system)
+	$(Q)$(call put,0644,packaging/*.rules,$(D)/lib/udev/rules.d)
+	$(Q)$(call put,0644,packaging/sysusers.d/*.conf,$(D)/lib/sysusers.d)
+	$(Q)$(call put,0644,packaging/tmpfiles.d/*.conf,$(D)/lib/tmpfiles.d)
+	$(Q)$(call put,0644,packaging/modules-load.d/*.conf,$(D)/lib/modules-load.d)
+	$(Q)$(call put,0644,packaging/kvmnetd.conf,$(DESTDIR)/etc/kvmnet)
+	$(Q)$(call put,0644,$(wildcard packaging/*.8 userland/device/*.8 packaging/man/*.8),$(D)/share/man/man8)
+	$(Q)$(call put,0644,$(wildcard packaging/*.5 userland/device/*.5 packaging/man/*.5),$(D)/share/man/man5)
+	$(Q)test -n '$(DESTDIR)' || depmod '$(KRELEASE)'
