@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reading a Target's screen as a person does: text recognition on a Client's picture,
+and the character memory of a Target in text mode. Knows nothing of our own programs.
+"""
+
+import os
+import subprocess
+import tempfile
+
+from case import Failure
+
+
+def write_ppm(path, picture):
+    width, height, rgb = picture
+    with open(path, "wb") as out:
+        out.write(b"P6\n%d %d\n255\n" % (width, height))
+        out.write(rgb)
+
+
+def words(picture):
+    """Recognised words of a picture: [(text, x, y)], the centre of each in pixels."""
+    with tempfile.TemporaryDirectory(prefix="kvmnet-ocr-") as folder:
+        page = os.path.join(folder, "page.ppm")
+        write_ppm(page, picture)
+        table = subprocess.run(["tesseract", page, "-", "--psm", "11", "tsv"], check=True,
+                               capture_output=True, text=True,
+                               env={**os.environ, "OMP_THREAD_LIMIT": "1"}).stdout
+    found = []
+    for row in table.splitlines()[1:]:
+        cell = row.split("\t")
+        if len(cell) == 12 and cell[11].strip():
+            left, top, width, height = map(int, cell[6:10])
+            found.append((cell[11].strip(), left + width // 2, top + height // 2))
+    return found
+
+
+def await_text(probe, phrase, updates=400):
+    """Reads each new picture of the Client until it shows phrase; its words then."""
+    want = phrase.lower().split()
+    seen = []
+    for _ in range(updates):
+        seen = words(probe.picture())
+        text = [w.lower() for w, _, _ in seen]
+        for i in range(len(text) - len(want) + 1):
+            if text[i:i + len(want)] == want:
+                return seen
+        probe.ask("update 60")
+    raise Failure(f"the screen never said {phrase!r}; last it said: "
+                  + " ".join(w for w, _, _ in seen)[:300])
+
+
+def find(seen, word):
+    for text, x, y in seen:
+        if text.lower() == word.lower():
+            return x, y
+    raise Failure(f"no {word!r} on the screen")
+
+
+def text_memory(target):
+    """What a Target in 80x25 text mode shows, as one string."""
+    cells = target.memory(0xb8000, 80 * 25 * 2)
+    return cells[0::2].decode("cp437")
+
+
+def await_text_memory(probe, target, phrase, updates=400):
+    for _ in range(updates):
+        if phrase in text_memory(target):
+            return
+        probe.ask("update 60")
+    raise Failure(f"the Target never wrote {phrase!r}; its screen: {text_memory(target)[:400]!r}")

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The graphical Debian installer, driven through its first screens: once by keys,
+once by pointer. Its words are read off the Client's picture.
+"""
+
+import screens
+from appliance import Owner, Probe, frozen, same_picture
+from bench import Bench
+
+bench = owner = None
+
+
+def setup():
+    global bench, owner
+    bench = Bench(target="installer")
+    bench.start()
+    owner = Owner(bench)
+
+
+def teardown():
+    if bench:
+        bench.stop()
+
+
+def test_by_keyboard():
+    with Probe(owner) as client:
+        screens.await_text(client, "Select a language")
+        client.ask("key Return")
+        screens.await_text(client, "Select your location")
+        client.ask("key Return")
+        screens.await_text(client, "Configure the keyboard")
+
+
+def test_identity_raw():
+    identical("raw")
+
+
+def test_identity_zrle():
+    identical("zrle")
+
+
+def identical(encoding):
+    with Probe(owner, encoding) as client:
+        want = frozen(bench, owner)
+        try:
+            same_picture(f"installer in {encoding}", client.picture(), want)
+        finally:
+            bench.target.cont()
+
+
+def test_caps_lock_led():
+    with Probe(owner) as client:
+        before = int(client.ask("led"))
+        client.ask("key Caps_Lock")
+        after = int(client.ask(f"await-led {before ^ 2} 30"))
+        assert (before ^ after) & 2, f"LEDs {before:#x} then {after:#x}"
+        client.ask("key Caps_Lock")
+        client.ask(f"await-led {before} 30")
+
+
+def test_by_pointer():
+    bench.target.restart()
+    with Probe(owner) as client:
+        for title in ("Select a language", "Select your location", "Configure the keyboard"):
+            seen = screens.await_text(client, title)
+            if title != "Configure the keyboard":
+                client.ask("click %d %d" % screens.find(seen, "Continue"))
