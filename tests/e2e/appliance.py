@@ -92,6 +92,17 @@ class Owner:
         raise Failure(f"no session reached Frame {hw_seq}: {self.status()}")
 
 
+    def await_usb(self, tries=6):
+        """Returns once the Target's USB host has configured keyboard and pointer (each call waits 10 s)."""
+        for _ in range(tries):
+            code, _, data = self.request("GET", "/api/v1/status?usb=1")
+            if code == 200:
+                return json.loads(data)
+            if code != 504:
+                raise Failure(f"status: {code} {data[:200]!r}")
+        raise Failure("the Target never configured the keyboard")
+
+
 class Probe:
     """A stock Client (libvncclient), driven over pipes: one line asks, one line answers."""
 

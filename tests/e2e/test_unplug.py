@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whatever can be pulled is pulled, again and again: the next picture is equal, memory
+and descriptors stay flat, the kernel never warns. Ten rounds each, 200 with SOAK=1.
+"""
+
+import os
+
+from appliance import Owner, Probe, frozen, same_picture
+from bench import Bench
+
+ROUNDS = 200 if os.environ.get("SOAK") else 10
+WARM_UP = 3
+SLACK = 0.01
+
+bench = owner = None
+
+
+def setup():
+    global bench, owner
+    bench = Bench(target="grub")
+    bench.start()
+    owner = Owner(bench)
+
+
+def teardown():
+    if bench:
+        bench.stop()
+
+
+def equal_again(name):
+    """A new Client sees what the paused Target shows."""
+    with Probe(owner) as client:
+        client.ask("wait 720x400 60")
+        want = frozen(bench, owner)
+        try:
+            same_picture(name, client.picture(), want)
+        finally:
+            bench.target.cont()
+
+
+def usage():
+    """What must not grow: unreclaimable slab, open files, the daemon's descriptors and memory (kB)."""
+    code, out = bench.appliance.run(
+        "awk '/^SUnreclaim/ {print $2}' /proc/meminfo; cut -f1 /proc/sys/fs/file-nr; "
+        "p=$(systemctl show -p MainPID --value kvmnetd); ls /proc/$p/fd | wc -l; "
+        "awk '/^Pss:/ {print $2}' /proc/$p/smaps_rollup")
+    assert code == 0, out
+    return dict(zip(("slab", "files", "descriptors", "memory"), map(int, out.split())))
+
+
+def rounds(name, pull, put):
+    for number in range(WARM_UP + ROUNDS):
+        if number == WARM_UP:
+            before = usage()
+        pull()
+        put()
+        equal_again(f"{name}, round {number}")
+    after = usage()
+    grown = {k: (before[k], after[k]) for k in before
+             if after[k] > before[k] * (1 + SLACK) + (2 if k in ("files", "descriptors") else 0)}
+    assert not grown, f"grew over {ROUNDS} rounds: {grown}"
+    warnings = bench.appliance.warnings()
+    assert not warnings, warnings
+
+
+def signal(state):
+    return lambda: bench.engine.control({"do": "signal", "state": state})
+
+
+def test_picture_cable():
+    rounds("picture cable", signal("no_cable"), signal("ok"))
+
+
+def test_card():
+    rounds("card", bench.card_pull, bench.card_put)
+
+
+def test_engine_process():
+    rounds("engine process", lambda: bench.engine.control({"do": "die"}), lambda: None)
+
+
+def test_usb_cable():
+    def plugged():
+        bench.cable.plug()
+        owner.await_usb()
+    rounds("USB cable", bench.cable.unplug, plugged)
+
+
+def test_daemon():
+    def kill():
+        code, out = bench.appliance.run(
+            "p=$(systemctl show -p MainPID --value kvmnetd); kill -9 $p; "
+            "tail --pid=$p -f /dev/null; systemctl start kvmnetd")
+        assert code == 0, out
+    rounds("daemon", kill, owner.login)
+
+
+def test_client():
+    rounds("Client", lambda: Probe(owner).process.kill(), lambda: None)
