@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from appliance import TOP, USER, rgb_of_rgba
+from client import TOP, USER, rgb_of_rgba
 from case import Failure
 
 

@@ -2,7 +2,7 @@
 """The browser console: the Target's own picture, typing, silence on a still screen."""
 
 import screens
-from appliance import Owner, Probe, frozen, same_picture
+from client import Owner, Probe, frozen, same_picture
 from bench import Bench
 from browser import Browser
 

@@ -2,7 +2,7 @@
 """Firmware: SeaBIOS sees a real USB keyboard, a key opens its boot menu."""
 
 import screens
-from appliance import Owner, Probe
+from client import Owner, Probe
 from bench import Bench
 
 bench = owner = None

@@ -5,7 +5,7 @@ that GRUB goes through by keys, in Raw and in ZRLE. The Target is paused for the
 
 import functools
 
-from appliance import Owner, Probe, frozen, same_picture
+from client import Owner, Probe, frozen, same_picture
 from bench import Bench
 
 # GRUB's menu: the key of the entry, and the size that follows.

@@ -4,7 +4,7 @@ once by pointer. Its words are read off the Client's picture.
 """
 
 import screens
-from appliance import Owner, Probe, frozen, same_picture
+from client import Owner, Probe, frozen, same_picture
 from bench import Bench
 
 bench = owner = None

@@ -5,7 +5,7 @@ socket has drained it has the newest Frame within two Frame times.
 
 import time
 
-from appliance import Owner, Probe, same_picture
+from client import Owner, Probe, same_picture
 from bench import Bench
 
 FPS = 10

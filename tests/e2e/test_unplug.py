@@ -5,7 +5,7 @@ and descriptors stay flat, the kernel never warns. Ten rounds each, 200 with SOA
 
 import os
 
-from appliance import Owner, Probe, frozen, same_picture
+from client import Owner, Probe, frozen, same_picture
 from bench import Bench
 
 ROUNDS = 200 if os.environ.get("SOAK") else 10

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 
-from appliance import USER, Owner, Probe, frozen, same_picture
+from client import USER, Owner, Probe, frozen, same_picture
 from bench import Bench
 from case import Failure
 

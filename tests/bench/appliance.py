@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The appliance: a virtual machine with the capture card, its console, and a root shell
+on its second serial port that only the bench can reach.
+"""
+
+import base64
+import os
+import re
+import socket
+import threading
+import time
+from types import SimpleNamespace
+
+import child
+import image
+from qmp import Qmp
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PORTS = {"https": 443, "video": 900, "keyboard": 901, "mouse": 902, "usb": 3240}
+WARNING = re.compile(r"BUG:|WARNING:|Oops|Call Trace|KASAN|general protection|possible .* deadlock|leaked|"
+                     r"unreferenced object|DMA-API:")
+
+# One line in: a base64 command. One line out: its status and its base64 output.
+SHELL = b"""#!/bin/sh
+stty -F /dev/ttyS1 raw -echo
+exec </dev/ttyS1 >/dev/ttyS1 2>/dev/console
+echo READY
+while read -r line; do
+	out=$(printf %s "$line" | base64 -d | sh 2>&1 </dev/null)
+	printf '%d %s\\n' $? "$(printf %s "$out" | base64 -w0)"
+done
+"""
+SHELL_UNIT = b"""[Unit]
+Description=The test bench's shell
+DefaultDependencies=no
+After=local-fs.target
+[Service]
+ExecStart=/usr/lib/kvmnet-bench/shell
+"""
+# The bench's card has a number of its own, and no driver claims it by itself.
+CARD_RULE = b"""ACTION=="add", SUBSYSTEM=="pci", ATTR{vendor}=="0x1af4", ATTR{device}=="0x1110", \
+ATTR{driver_override}="kvmcap", RUN+="/bin/sh -c 'echo %k > /sys/bus/pci/drivers_probe'"
+"""
+VUDC_UNIT = b"""[Unit]
+Description=The test bench's USB cable, appliance end
+After=kvmnet-helper.service
+[Service]
+ExecStart=/usr/lib/kvmnet-bench/vudcd
+Restart=always
+RestartSec=100ms
+"""
+
+
+class Serial:
+    """A serial port of a machine: everything it ever said, and waiting for a line."""
+
+    def __init__(self, path, log):
+        self.path = path
+        self.log = log
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(1)
+        self.said = ""
+        self.link = None
+        self.changed = threading.Condition()
+
+    def accept(self, timeout=30):
+        self.listener.settimeout(timeout)
+        self.link, _ = self.listener.accept()
+        self.listener.close()
+        self.link.settimeout(None)
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def _follow(self):
+        with open(self.log, "ab") as log:
+            while True:
+                try:
+                    data = self.link.recv(65536)
+                except OSError:
+                    data = b""
+                log.write(data)
+                log.flush()
+                with self.changed:
+                    self.said = self.said + data.decode(errors="replace") if data else self.said + "\n[end]\n"
+                    self.changed.notify_all()
+                if not data:
+                    return
+
+    def wait(self, pattern, timeout, start=0):
+        """The first match of pattern in what was said from start on."""
+        regex = re.compile(pattern)
+        deadline = time.monotonic() + timeout
+        with self.changed:
+            while True:
+                match = regex.search(self.said, start)
+                if match:
+                    return match
+                left = deadline - time.monotonic()
+                if left <= 0 or self.said.endswith("\n[end]\n"):
+                    raise RuntimeError(f"the console never said {pattern!r}; last: {self.said[-600:]}")
+                self.changed.wait(left)
+
+    def close(self):
+        (self.link or self.listener).close()
+
+
+class Appliance:
+    def __init__(self, run_dir, mem, smp, append, card_socket):
+        self.run_dir = run_dir
+        self.ram = child.memory_file(run_dir)
+        self.ram_bytes = _bytes(mem)
+        self.mem, self.smp, self.append = mem, smp, append
+        self.card_socket = card_socket
+        self.card_number = 0
+        self.console = Serial(os.path.join(run_dir, "console.sock"), os.path.join(run_dir, "console.log"))
+        self.shell = Serial(os.path.join(run_dir, "shell.sock"), os.path.join(run_dir, "shell.log"))
+        self.shell_at = 0
+        self.qmp = Qmp(os.path.join(run_dir, "appliance.qmp"))
+        self.child = None
+        self.ports = None
+
+    def _files(self):
+        """What goes over the image: what `make install` installs, and the bench's own units."""
+        files = {"/": os.path.join(TOP, "build", "root"),
+                 "/usr/lib/kvmnet-bench/shell": SHELL,
+                 "/usr/lib/kvmnet-bench/vudcd": os.path.join(TOP, "build", "bench", "vudcd"),
+                 "/etc/systemd/system/bench-shell.service": SHELL_UNIT,
+                 "/etc/systemd/system/bench-vudcd.service": VUDC_UNIT,
+                 "/etc/udev/rules.d/50-bench-card.rules": CARD_RULE,
+                 "/etc/modules-load.d/bench.conf": b"usbip-vudc\n",
+                 "/etc/modprobe.d/bench.conf": b"options usbip-vudc num=1\n"}
+        wants = "/etc/systemd/system/multi-user.target.wants/"
+        links = {wants + "bench-shell.service": "../bench-shell.service",
+                 wants + "bench-vudcd.service": "../bench-vudcd.service"}
+        for unit in ("kvmnet-helper.service", "kvmnetd.service"):
+            links[wants + unit] = "/lib/systemd/system/" + unit
+        return files, links
+
+    def start(self, built):
+        initrd = os.path.join(self.run_dir, "initrd")
+        image.overlay(built, initrd, *self._files())
+        forwards = "".join(f",hostfwd=tcp:127.0.0.1:0-:{port}" for port in PORTS.values())
+        argv = ["qemu-system-x86_64", "-name", "kvmnet-appliance", "-accel", "tcg,thread=multi", "-cpu", "qemu64",
+                "-smp", str(self.smp), "-m", self.mem, "-nodefaults", "-display", "none", "-no-reboot",
+                "-object", f"memory-backend-file,id=ram,mem-path={self.ram},share=on,size={self.mem}",
+                "-machine", "q35,memory-backend=ram", "-kernel", built.kernel, "-initrd", initrd,
+                "-append", "console=ttyS0 quiet loglevel=4 panic=-1 systemd.show_status=0 " + self.append,
+                "-drive", f"if=none,id=root,file={built.root},format=raw,readonly=on",
+                "-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci",
+                "-netdev", "user,id=net,restrict=on" + forwards, "-device", "virtio-net-pci,netdev=net,mac=52:54:00:4b:56:4d",
+                "-chardev", f"socket,id=console,path={self.console.path}", "-serial", "chardev:console",
+                "-chardev", f"socket,id=shell,path={self.shell.path}", "-serial", "chardev:shell",
+                "-device", "pcie-root-port,id=slot,slot=1,chassis=1",
+                "-chardev", f"socket,id=card,path={self.card_socket}",
+                "-device", "ivshmem-doorbell,id=card,bus=slot,chardev=card,vectors=2",
+                "-qmp", self.qmp.argument()]
+        self.child = child.Child("appliance", argv, self.run_dir)
+        for link in (self.console, self.shell, self.qmp):
+            link.accept()
+        os.unlink(initrd)
+        self.ports = SimpleNamespace(**self._forwarded())
+
+    def _forwarded(self):
+        """The host ports that QEMU was given for ours (it asked for any free one)."""
+        found = {}
+        for line in self.qmp.monitor("info usernet").splitlines():
+            words = line.split()
+            if words and words[0].startswith("TCP[HOST_FORWARD]"):
+                found[int(words[5])] = int(words[3])
+        return {name: found[port] for name, port in PORTS.items()}
+
+    def run(self, command, timeout=60):
+        """Runs a shell command as root in the appliance: (status, output)."""
+        if not self.shell_at:
+            self.shell_at = self.shell.wait("READY\n", timeout).end()
+        self.shell.link.sendall(base64.b64encode(command.encode()) + b"\n")
+        answer = self.shell.wait(r"(\d+) (\S*)\n", timeout, self.shell_at)
+        self.shell_at = answer.end()
+        return int(answer[1]), base64.b64decode(answer[2]).decode(errors="replace")
+
+    def warnings(self):
+        """Lines of the kernel log that no healthy run has."""
+        _, text = self.run("dmesg")
+        return [line for line in text.splitlines() if WARNING.search(line)]
+
+    def card_pull(self):
+        """Pulls the capture card out of its slot, with the guest's consent as with a button."""
+        name = "card" if not self.card_number else f"card{self.card_number}"
+        self.qmp.command("device_del", id=name)
+        self.qmp.await_event("DEVICE_DELETED", lambda data: data.get("device") == name)
+        self.qmp.command("chardev-remove", id=name)
+
+    def card_put(self):
+        """Puts a card back; the engine process must listen by now."""
+        self.card_number += 1
+        name = f"card{self.card_number}"
+        backend = {"type": "socket", "data": {"addr": {"type": "unix", "data": {"path": self.card_socket}},
+                                              "server": False}}
+        self.qmp.command("chardev-add", id=name, backend=backend)
+        self.qmp.command("device_add", driver="ivshmem-doorbell", id=name, bus="slot", chardev=name, vectors=2)
+
+    def end(self):
+        if self.child:
+            self.child.stop()
+        for link in (self.console, self.shell, self.qmp):
+            link.close()
+
+
+def _bytes(text):
+    return int(text[:-1]) << {"M": 20, "G": 30}[text[-1]]

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Child processes that never outlive their launcher, and the run folder they live in."""
+
+import ctypes
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+PREFIX = "kvmnet-bench-"
+MEMORY = "/dev/shm"
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Child:
+    """A program under our control; its output goes to a log in the run folder."""
+
+    def __init__(self, name, argv, run_dir, **options):
+        self.name = name
+        self.log = os.path.join(run_dir, name + ".log")
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=_die_with_parent, **options)
+        self.pid = self.process.pid
+
+    def check(self):
+        """Raises if the program ended by itself."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
+
+    def tail(self):
+        with open(self.log, "rb") as log:
+            return log.read()[-1500:].decode(errors="replace")
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def _start_time(pid):
+    """When a process started, in clock ticks since boot (proc(5)): with the pid it names one process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[19]
+    except FileNotFoundError:
+        return None
+
+
+def make_run_dir():
+    """A new run folder, after those of launchers that died have been removed."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    clean(base)
+    folder = tempfile.mkdtemp(prefix=PREFIX, dir=base)
+    with open(os.path.join(folder, "launcher"), "w", encoding="ascii") as file:
+        file.write(f"{os.getpid()} {_start_time(os.getpid())}")
+    return folder
+
+
+def memory_file(run_dir):
+    """Where the appliance's memory is, shared with the capture engine."""
+    return os.path.join(MEMORY, os.path.basename(run_dir) + ".ram")
+
+
+def remove_run_dir(run_dir):
+    shutil.rmtree(run_dir, ignore_errors=True)
+    if os.path.exists(memory_file(run_dir)):
+        os.unlink(memory_file(run_dir))
+
+
+def clean(base=None):
+    """Removes what dead launchers left; their children died with them."""
+    for folder in glob.glob(os.path.join(base or os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(),
+                                         PREFIX + "*")):
+        try:
+            with open(os.path.join(folder, "launcher"), encoding="ascii") as file:
+                pid, started = file.read().split()
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            continue
+        if _start_time(pid) != started:
+            remove_run_dir(folder)
