@@ -219,8 +219,10 @@ int kvmcap_ring_acquire(struct kvmcap_ring *ring, __u32 reader,
 	struct kvmcap_ring_reader *r;
 	int err = acquire_check(ring, reader);
 
-	if (err)
+	if (err) {
+		ring->busy += err == -EBUSY && !ring->reader[reader].holds;
 		return err;
+	}
 	r = &ring->reader[reader];
 	r->holds = true;
 	r->generation = ring->generation;

@@ -59,6 +59,7 @@ struct kvmcap_ring_slot {
  * @slot_count: Slots of the current Mode, 0 without one; read-only for callers
  * @seq: Frames published in all; read-only for callers
  * @hw_seq: the newest Frame, as the hardware counts; read-only for callers
+ * @busy: acquires refused for lack of Slots; read-only for callers
  *
  * Zeroed memory is a ring without a Mode and without Readers.
  */
@@ -68,6 +69,7 @@ struct kvmcap_ring {
 	__u32 slot_count;
 	__u64 seq;
 	__u64 hw_seq;
+	__u64 busy;
 	/* private: */
 	__u64 timestamp_ns;
 	int newest;		/* meaningful while has_newest */
