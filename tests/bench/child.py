@@ -22,18 +22,20 @@ def _die_with_parent():
 class Child:
     """A program under our control; its output goes to a log in the run folder."""
 
-    def __init__(self, name, argv, run_dir, **options):
+    def __init__(self, name, argv, run_dir):
         self.name = name
         self.log = os.path.join(run_dir, name + ".log")
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=_die_with_parent, **options)
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                            preexec_fn=_die_with_parent)
         self.pid = self.process.pid
 
-    def check(self):
-        """Raises if the program ended by itself."""
-        if self.process.poll() is not None:
-            raise RuntimeError(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
+    def await_ready(self):
+        """Returns once the program has said "ready" on its standard output."""
+        line = self.process.stdout.readline()
+        if line != b"ready\n":
+            self.process.wait()
+            raise RuntimeError(f"{self.name} did not start:\n{self.tail()}")
 
     def tail(self):
         with open(self.log, "rb") as log:
@@ -47,6 +49,7 @@ class Child:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.process.stdout.close()
 
 
 def _start_time(pid):

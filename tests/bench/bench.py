@@ -1,0 +1,209 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The virtual bench: a Target, an appliance, and between them a capture card and a USB
+cable. A module for tests (class Bench) and a command: `bench.py demo`, `up`, `clean`.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+
+import child
+import image
+from appliance import TOP, Appliance
+from target import Target
+
+BUILD = os.path.join(TOP, "build", "bench")
+
+
+class Control:
+    """A program's control socket: one JSON object a line, each answered when it has taken effect."""
+
+    def __init__(self, path):
+        self.link = socket.socket(socket.AF_UNIX)
+        self.link.connect(path)
+        self.link.settimeout(60)
+        self.lines = self.link.makefile("r", encoding="utf-8")
+
+    def __call__(self, command):
+        self.link.sendall(json.dumps(command).encode() + b"\n")
+        line = self.lines.readline()
+        if not line:
+            raise RuntimeError(f"no answer to {command}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(f"{command}: {answer['error']}")
+        return answer
+
+    def close(self):
+        self.lines.close()
+        self.link.close()
+
+
+class Engine:
+    """The capture card's hardware, in a process of its own."""
+
+    def __init__(self, run_dir, appliance, target, fps):
+        self.card = os.path.join(run_dir, "card.sock")
+        path = os.path.join(run_dir, "engine.sock")
+        argv = [os.path.join(BUILD, "engine"), "--card", self.card, "--ram", appliance.ram,
+                "--ram-bytes", str(appliance.ram_bytes), "--control", path, "--fps", str(fps),
+                "--scratch", os.path.join(child.MEMORY, os.path.basename(run_dir) + ".ppm")]
+        if target:
+            argv += ["--target", target.screen]
+        self.child = child.Child("engine", argv, run_dir)
+        self.child.await_ready()
+        self.control = Control(path)
+
+    def end(self):
+        self.control.close()
+        self.child.stop()
+
+
+class Cable:
+    """The USB cable between the appliance's gadget port and the Target."""
+
+    def __init__(self, run_dir):
+        self.run_dir = run_dir
+        self.plug_path = os.path.join(run_dir, "cable.sock")
+        self.child = self.control = None
+
+    def start(self, port):
+        path = os.path.join(self.run_dir, "cable-control.sock")
+        self.child = child.Child("cable", [os.path.join(BUILD, "cable"), "--appliance", f"127.0.0.1:{port}",
+                                           "--target", self.plug_path, "--control", path], self.run_dir)
+        self.child.await_ready()
+        self.control = Control(path)
+
+    def unplug(self):
+        self.control({"do": "unplug"})
+
+    def plug(self):
+        self.control({"do": "plug"})
+
+    def end(self):
+        if self.child:
+            self.control.close()
+            self.child.stop()
+
+
+class Bench:
+    """target: "installer", "grub", "seabios" or None; fps: Frames a second that the card captures."""
+
+    def __init__(self, target="grub", smp=1, mem="512M", append="", fps=10, progress=None):
+        self.run_dir = child.make_run_dir()
+        self.progress = progress or (lambda text: None)
+        self.fps = fps
+        self.cable = Cable(self.run_dir)
+        self.target = Target(target, self.run_dir, self.cable.plug_path) if target else None
+        self.appliance = Appliance(self.run_dir, mem, smp, append, os.path.join(self.run_dir, "card.sock"))
+        self.engine = None
+        self.keep_logs = True
+
+    def start(self):
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self):
+        built = image.build(self.progress)
+        self.engine = Engine(self.run_dir, self.appliance, self.target, self.fps)
+        self.progress("starting the appliance")
+        self.appliance.start(built)
+        self.ports = self.appliance.ports
+        console = self.appliance.console
+        self.claim_code = console.wait(r"[Cc]laim code:?\s+([A-Z0-9-]{11,})", 120)[1]
+        self.fingerprint = console.wait(r"[Ff]ingerprint:?\s+((?:[0-9A-F]{2}:){31}[0-9A-F]{2})", 30)[1]
+        self.progress("plugging the USB cable")
+        self.cable.start(self.ports.usb)
+        if self.target:
+            self.progress("switching the Target on")
+            self.target.start()
+
+    def card_pull(self):
+        self.appliance.card_pull()
+
+    def card_put(self):
+        self.appliance.card_put()
+
+    def stop(self):
+        """Ends every part; the logs stay when a test or the start failed (keep_logs)."""
+        for part in (self.target, self.cable, self.engine, self.appliance):
+            if part:
+                part.end()
+        if self.keep_logs:
+            logs = os.path.join(TOP, "build", "bench-logs", os.path.basename(self.run_dir))
+            os.makedirs(logs, exist_ok=True)
+            for name in os.listdir(self.run_dir):
+                if name.endswith(".log"):
+                    shutil.copy(os.path.join(self.run_dir, name), logs)
+            print(f"logs of this bench: {os.path.relpath(logs, TOP)}", flush=True)
+        child.remove_run_dir(self.run_dir)
+
+
+class Progress:
+    """A line for each step, with its time."""
+
+    def __init__(self):
+        self.start = time.monotonic()
+
+    def __call__(self, text):
+        print(f"  {time.monotonic() - self.start:5.1f} s  {text}", flush=True)
+
+
+def demo(target, fps):
+    bench = Bench(target=target, fps=fps, progress=Progress())
+    # Both end the wait below, and stop() runs.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    bench.start()
+    print(f"""
+  The Target is running ({target}). Open this address in a browser:
+
+      https://127.0.0.1:{bench.ports.https}/
+
+  The certificate is the Device's own; it is the right one if its SHA-256 fingerprint is
+      {bench.fingerprint}
+  Claim the Device with this code and choose a user and a password:
+      {bench.claim_code}
+  A stock VNC viewer connects to 127.0.0.1::{bench.ports.video} (VeNCrypt, X509Plain).
+
+  Ctrl-C ends everything.""", flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print("\n  ending")
+        bench.keep_logs = False
+    finally:
+        bench.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Run the virtual bench.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (("demo", "the Debian installer as Target, until Ctrl-C"),
+                       ("up", "the same with a Target of your choice")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--target", choices=("installer", "grub", "seabios"), default="installer")
+        command.add_argument("--fps", type=int, default=15, help="Frames a second (default 15)")
+    commands.add_parser("clean", help="remove what launchers that died left behind")
+    arguments = parser.parse_args()
+    if arguments.command == "clean":
+        child.clean()
+        return 0
+    try:
+        demo(arguments.target, arguments.fps)
+    except RuntimeError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
