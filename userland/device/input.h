@@ -11,16 +11,21 @@
 
 #include "device/hid.h"
 
+#define INPUT_BUTTONS 5
+
 struct input {
 	struct hid *hid;
 	uint8_t holders[256]; /* Clients that hold each usage down */
+	uint8_t button_holders[INPUT_BUTTONS];
+	uint16_t x, y; /* the pointer, 0..HID_POINTER_MAX */
 };
 
 struct input_client {
 	struct input *input;
 	uint64_t held[4]; /* usages this Client holds down */
-	uint8_t buttons;
+	uint8_t buttons;  /* the mask of its last pointer event */
 	bool shift_added; /* a keysym needed Shift that the person does not hold */
+	bool level3;	  /* holds ISO_Level3_Shift, which chose its keysyms on its side */
 };
 
 void input_init(struct input *input, struct hid *hid);
