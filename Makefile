@@ -63,7 +63,7 @@ TOOLS := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(call linked,tests/e2e)) \
 PERF  := $(patsubst tests/perf/%.c,$(B)/perf/%,$(call linked,tests/perf))
 
 # ---- targets ----
-.PHONY: all kmod userland web bench-tools test-tools unit-tests fuzz-tests perf-tools demo test bench soak lint install clean help FORCE
+.PHONY: all kmod userland web bench-tools test-tools unit-tests fuzz-tests perf-tools demo test bench soak lint install clean help print-kdir FORCE
 
 all: kmod userland web ## (default) the driver, the daemons and the web console
 
@@ -118,6 +118,9 @@ $(B)/kmod/kvmcap.ko: $(KMOD_SRC) $(B)/kmod/.kdir
 	$(Q)ln -sf $(addprefix $(CURDIR)/,$(filter-out kmod/uapi/%,$(KMOD_SRC))) $(B)/kmod/
 	+$(Q)$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$(B)/kmod' $(if $(Q),-s) modules
 	$(Q)touch $@
+
+print-kdir:
+	@echo '$(KDIR)'
 
 $(B)/kmod/.kdir: FORCE
 	@mkdir -p $(@D)

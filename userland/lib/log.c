@@ -48,7 +48,7 @@ const char *log_clean(char *buf, unsigned long size, const char *text)
 
 	if (!size)
 		return buf;
-	for (; text[n] && n < size - 1; n++)
+	for (; n < size - 1 && text[n]; n++)
 		buf[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
 	buf[n] = '\0';
 	return buf;
