@@ -106,7 +106,7 @@ struct eng_free {		/* one posted Slot */
 	unsigned int generation;
 };
 
-#define ENG_DONE_ABANDONED	0x1	/* the pixels are not a whole Frame: take the Slot back only */
+#define ENG_DONE_ABANDONED	0x1	/* not a whole Frame: take the Slot back only */
 
 struct eng_done {		/* one completed Slot */
 	unsigned int slot;

@@ -28,7 +28,7 @@
 
 /* A Tile is 16x16 pixels; those at the right and bottom edge may be smaller. */
 #define KVMCAP_TILE_SHIFT	4
-#define KVMCAP_TILE		(1 << KVMCAP_TILE_SHIFT)
+#define KVMCAP_TILE		16
 
 /*
  * A Damage bitmap: one row of 64-bit words for each row of Tiles, top to
@@ -81,7 +81,8 @@ enum kvmcap_signal {
  * @change: odd while the driver writes the fields below, else even and higher
  *	than before (a sequence lock: read it, the fields, and it again)
  * @signal: enum kvmcap_signal
- * @generation: number of the current Mode; 0 when there never was one
+ * @generation: number of the current Mode; 0 when there never was one. It stays
+ *	when a lost signal comes back in the same Mode: mappings stay good
  * @width: pixels of the current Mode; 0 when there is none
  * @height: rows of the current Mode
  * @stride: bytes from one row to the next, a multiple of 64
@@ -157,7 +158,7 @@ struct kvmcap_frame {
 };
 
 /* Damage covers the whole Frame: first Frame, Mode change, gap or failure. */
-#define KVMCAP_FRAME_FULL	(1u << 0)
+#define KVMCAP_FRAME_FULL	0x1
 
 /*
  * ACQUIRE: the newest Frame and all Damage since this Reader's last one.
@@ -172,9 +173,9 @@ struct kvmcap_frame {
  * RELEASE: gives the Slot of struct kvmcap_release back; -EINVAL when this
  * Reader does not hold just that one.
  *
- * poll(): POLLIN when ACQUIRE would find a newer Frame; POLLPRI when meta's
- * change moved since this Reader's last KVMCAP_IOC_STATE; POLLERR | POLLHUP
- * once the hardware is gone.
+ * poll(): POLLIN when ACQUIRE would succeed; POLLPRI when a field of meta other
+ * than seq moved since this Reader's last KVMCAP_IOC_STATE (or its open);
+ * POLLERR | POLLHUP once the hardware is gone.
  */
 struct kvmcap_release {
 	__u32 generation;
@@ -201,7 +202,7 @@ enum kvmcap_cmd {
 
 enum kvmcap_event {
 	KVMCAP_EVENT_UNSPEC,
-	KVMCAP_EVENT_LOST,		/* there was a picture, now there is none: SIGNAL says why */
+	KVMCAP_EVENT_LOST,		/* no picture any more: SIGNAL says why */
 	KVMCAP_EVENT_REGAINED,		/* signal OK again */
 	KVMCAP_EVENT_MODE_CHANGED,	/* GENERATION, WIDTH, ... are new */
 	KVMCAP_EVENT_OVERRUN,		/* the hardware lost Frames: no Slot was free in time */
