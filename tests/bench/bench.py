@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The virtual bench: a Target, an appliance, and between them a capture card and a USB
-cable. A module for tests (class Bench) and a command: `bench.py demo`, `up`, `clean`.
+cable. A module for tests (class Bench) and a command: `bench.py demo`, `clean`.
 """
 
 import argparse
@@ -187,11 +187,10 @@ def demo(target, fps):
 def main():
     parser = argparse.ArgumentParser(description="Run the virtual bench.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (("demo", "the Debian installer as Target, until Ctrl-C"),
-                       ("up", "the same with a Target of your choice")):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("--target", choices=("installer", "grub", "seabios"), default="installer")
-        command.add_argument("--fps", type=int, default=15, help="Frames a second (default 15)")
+    command = commands.add_parser("demo", help="bring everything up and print where to look; ends with Ctrl-C")
+    command.add_argument("--target", choices=("installer", "grub", "seabios"), default="installer",
+                         help="what the computer under control runs (default: the Debian installer)")
+    command.add_argument("--fps", type=int, default=15, help="Frames a second (default 15)")
     commands.add_parser("clean", help="remove what launchers that died left behind")
     arguments = parser.parse_args()
     if arguments.command == "clean":

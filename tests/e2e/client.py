@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import secrets
 import ssl
 import subprocess
@@ -44,6 +45,9 @@ class Owner:
             raise Failure(f"the Device shows certificate {digest}, its console says {shown}")
         with open(self.ca, "w", encoding="ascii") as out:
             out.write(pem)
+        names = subprocess.run(["openssl", "x509", "-in", self.ca, "-noout", "-ext", "subjectAltName"],
+                               check=True, capture_output=True, text=True).stdout
+        self.name = re.search(r"DNS:([^,\s]+)", names)[1]
         self.tls = ssl.create_default_context(cafile=self.ca)
         self.tls.check_hostname = False
 
@@ -106,12 +110,12 @@ class Owner:
 class Probe:
     """A stock Client (libvncclient), driven over pipes: one line asks, one line answers."""
 
-    def __init__(self, owner, encoding="zrle", password=None, user=USER, extra=()):
+    def __init__(self, owner, encoding="zrle", password=None, user=USER):
         read, write = os.pipe()
         os.write(write, (password or owner.password).encode() + b"\n")
         os.close(write)
-        argv = [PROBE, "127.0.0.1", str(owner.bench.ports.video), "--user", user,
-                "--password-fd", str(read), "--ca", owner.ca, "--encodings", encoding, *extra]
+        argv = [PROBE, "127.0.0.1", str(owner.bench.ports.video), owner.name, user, str(read), owner.ca,
+                encoding]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, pass_fds=(read,))
         os.close(read)
