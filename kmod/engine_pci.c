@@ -7,22 +7,11 @@
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/pci.h>
-#include <linux/slab.h>
 
-#include "driver.h"
 #include "engine.h"
 
 #define BAR_DOORBELL	0
 #define BAR_REGISTERS	2
-
-/*
- * No number has been assigned to capture engines yet, and the one that the
- * virtual card of the bench borrows belongs to another device: the table is
- * empty, and whoever installs a card names it.
- */
-static char *ids;
-module_param(ids, charp, 0444);
-MODULE_PARM_DESC(ids, "Cards to look at, as vendor:device in hexadecimal, with commas between");
 
 struct kvmcap_card {
 	void __iomem *doorbell;
@@ -155,6 +144,11 @@ static void card_remove(struct pci_dev *pdev)
 	kvmcap_engine_detach(card->engine);
 }
 
+/*
+ * No number has been assigned to capture engines yet, and the one that the
+ * virtual card of the bench borrows belongs to another device. So a card is
+ * bound by its driver_override (ENGINE.md, Binding), and ENG_MAGIC decides.
+ */
 static const struct pci_device_id card_ids[] = {
 	{ }
 };
@@ -167,42 +161,9 @@ static struct pci_driver card_driver = {
 	.remove = card_remove,
 };
 
-static int add_ids(void)
-{
-	char *list, *next, *one;
-	unsigned int vendor, device;
-	int err = 0;
-	char end;
-
-	list = kstrdup(ids ?: "", GFP_KERNEL);
-	if (!list)
-		return -ENOMEM;
-	next = list;
-	while (!err && (one = strsep(&next, ","))) {
-		if (!*one)
-			continue;
-		if (sscanf(one, "%x:%x%c", &vendor, &device, &end) != 2) {
-			pr_err("kvmcap: ids: '%s' is not vendor:device in hexadecimal\n", one);
-			err = -EINVAL;
-		} else {
-			err = pci_add_dynid(&card_driver, vendor, device, PCI_ANY_ID, PCI_ANY_ID,
-					    0, 0, 0);
-		}
-	}
-	kfree(list);
-	return err;
-}
-
 int kvmcap_pci_init(void)
 {
-	int err = pci_register_driver(&card_driver);
-
-	if (err)
-		return err;
-	err = add_ids();
-	if (err)
-		pci_unregister_driver(&card_driver);
-	return err;
+	return pci_register_driver(&card_driver);
 }
 
 void kvmcap_pci_exit(void)
