@@ -205,8 +205,11 @@ static EVP_PKEY *read_key(const char *dir, bool *missing)
 		key = NULL;
 	}
 	if (pem && !key)
-		log_error("%s/" KEY_FILE " holds no usable P-256 key: put it back from a backup, or remove it and "
-			  CERTIFICATE_FILE " to give this Device a new identity", dir);
+		log_error(
+			"%s/" KEY_FILE
+			" holds no usable P-256 key: put it back from a backup, or remove it and " CERTIFICATE_FILE
+			" to give this Device a new identity",
+			dir);
 	ERR_clear_error();
 	BIO_free(pem);
 	if (data)
@@ -225,8 +228,10 @@ static X509 *read_certificate(const char *dir, bool *missing)
 	if (pem)
 		certificate = PEM_read_bio_X509(pem, NULL, no_password, NULL);
 	if (pem && !certificate)
-		log_error("%s/" CERTIFICATE_FILE " holds no certificate: put it back from a backup, or remove it "
-			  "and it is made again from " KEY_FILE, dir);
+		log_error("%s/" CERTIFICATE_FILE
+			  " holds no certificate: put it back from a backup, or remove it "
+			  "and it is made again from " KEY_FILE,
+			  dir);
 	ERR_clear_error();
 	BIO_free(pem);
 	free(data);
@@ -262,8 +267,10 @@ static bool load_or_make(struct identity *identity, const char *dir)
 	if (!identity->certificate && !no_certificate)
 		return false;
 	if (no_key && !no_certificate) {
-		log_error("%s/" KEY_FILE " is missing beside " CERTIFICATE_FILE ": put it back from a backup, or remove "
-			  CERTIFICATE_FILE " to give this Device a new identity", dir);
+		log_error("%s/" KEY_FILE " is missing beside " CERTIFICATE_FILE
+			  ": put it back from a backup, or remove " CERTIFICATE_FILE
+			  " to give this Device a new identity",
+			  dir);
 		return false;
 	}
 	if (no_key && !make_key(identity, dir))
@@ -276,8 +283,10 @@ static bool load_or_make(struct identity *identity, const char *dir)
 		log_warn("identity: made a new certificate for the key in %s", dir);
 	if (X509_check_private_key(identity->certificate, identity->key) != 1) {
 		ERR_clear_error();
-		log_error("%s/" CERTIFICATE_FILE " does not belong to " KEY_FILE ": put both back from one backup, or "
-			  "remove " CERTIFICATE_FILE " and it is made again from the key", dir);
+		log_error("%s/" CERTIFICATE_FILE " does not belong to " KEY_FILE
+			  ": put both back from one backup, or "
+			  "remove " CERTIFICATE_FILE " and it is made again from the key",
+			  dir);
 		return false;
 	}
 	return true;
