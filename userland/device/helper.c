@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * kvmnet-helper: the root side of the appliance. Loads modules, makes the USB gadget, and then takes
+ * two fixed calls from the daemon (helper.h). It never sees data from the network.
+ */
+#include "device/helper.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "device/gadget.h"
+#include "device/helper_call.h"
+#include "device/helper_module.h"
+#include "device/helper_node.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#ifndef KVMNET_VERSION
+#define KVMNET_VERSION "0.1"
+#endif
+
+#define ACCOUNT "kvmnet" /* the daemon's user and group */
+
+static struct {
+	struct loop *loop;
+	struct gadget gadget;
+	struct loop_source signals;
+} helper;
+
+struct options {
+	const char *module, *udc, *socket;
+};
+
+static const char usage[] =
+	"Usage: kvmnet-helper [OPTION]...\n"
+	"Loads the capture driver, gives the Target a USB keyboard and pointer, and serves kvmnetd.\n"
+	"\n"
+	"  --module NAME|PATH  the capture driver (default kvmcap)\n"
+	"  --udc NAME          the USB device controller, of /sys/class/udc (default: the first)\n"
+	"  --socket PATH       where kvmnetd calls (default " HELPER_SOCKET ")\n"
+	"  --help, --version\n";
+
+/* Prints what is wrong and ends; -1 is "go on". */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option names[] = {
+		{ "module", required_argument, NULL, 'm' }, { "udc", required_argument, NULL, 'u' },
+		{ "socket", required_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	    { NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		switch (c) {
+		case 'm':
+			options->module = optarg;
+			break;
+		case 'u':
+			options->udc = optarg;
+			break;
+		case 's':
+			options->socket = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			puts("kvmnet-helper " KVMNET_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "kvmnet-helper: \"%s\" is not understood\n%s", argv[optind], usage);
+		return 2;
+	}
+	if (options->udc && (strchr(options->udc, '/') || !options->udc[0])) {
+		fprintf(stderr, "kvmnet-helper: --udc takes a name of /sys/class/udc, not \"%s\"\n", options->udc);
+		return 2;
+	}
+	return -1;
+}
+
+static int bind_gadget(void)
+{
+	int error = gadget_bind(&helper.gadget);
+
+	if (!error)
+		gadget_nodes(node_permit);
+	return error;
+}
+
+static uint8_t take_call(uint8_t call)
+{
+	int error = -EINVAL;
+
+	switch (call) {
+	case HELPER_WAKE:
+		error = gadget_wake(&helper.gadget);
+		log_debug("wake-up of the Target: %s", strerror(-error));
+		break;
+	case HELPER_REBIND:
+		error = gadget_unbind(&helper.gadget);
+		if (!error)
+			error = bind_gadget();
+		break;
+	}
+	return (uint8_t)-error;
+}
+
+static void udc_added(void)
+{
+	bind_gadget();
+}
+
+static void signal_ready(struct loop_source *source, uint32_t events)
+{
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) == sizeof(info))
+		loop_stop(helper.loop);
+}
+
+static int watch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	helper.signals = (struct loop_source){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+					       .events = EPOLLIN, .ready = signal_ready };
+	return helper.signals.fd < 0 ? -errno : loop_watch(helper.loop, &helper.signals);
+}
+
+/* A default socket lives in a folder that systemd makes; without systemd we do. */
+static void make_socket_folder(const char *socket)
+{
+	if (!strcmp(socket, HELPER_SOCKET))
+		mkdir("/run/kvmnet", 0755);
+}
+
+static int start(const struct options *options)
+{
+	const struct passwd *user = getpwnam(ACCOUNT);
+	const struct group *group = getgrnam(ACCOUNT);
+	int error;
+
+	if (!user || !group) {
+		log_error("there is no user and group \"" ACCOUNT "\": see sysusers.d/kvmnet.conf");
+		return -ENOENT;
+	}
+	error = node_watch(helper.loop, group->gr_gid, udc_added);
+	if (error)
+		return error;
+	/* Input goes on without a picture: a missing capture driver is told, and no reason to end. */
+	module_load(options->module);
+	node_permit_all();
+	error = module_load("libcomposite");
+	if (!error)
+		error = module_load("usb_f_hid");
+	if (!error)
+		error = gadget_make(&helper.gadget);
+	if (error)
+		return error;
+	error = bind_gadget();
+	if (error == -ENODEV)
+		log_warn("there is no USB device controller%s%s yet, waiting for it", options->udc ? " " : "",
+			 options->udc ? options->udc : "");
+	else if (error)
+		return error;
+	make_socket_folder(options->socket);
+	return call_listen(helper.loop, options->socket, user->pw_uid, group->gr_gid, take_call);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .module = "kvmcap", .socket = HELPER_SOCKET };
+	int status = parse_options(argc, argv, &options), error;
+
+	if (status >= 0)
+		return status;
+	helper.loop = loop_new();
+	error = helper.loop ? watch_signals() : -errno;
+	if (error) {
+		log_error("starting: %s", strerror(-error));
+		return EXIT_FAILURE;
+	}
+	helper.gadget.wanted = options.udc;
+	error = start(&options);
+	if (!error) {
+		sd_notify(0, "READY=1");
+		error = loop_run(helper.loop);
+		sd_notify(0, "STOPPING=1");
+		call_close(helper.loop);
+	}
+	if (helper.gadget.made)
+		gadget_remove(&helper.gadget);
+	module_unload_all();
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
