@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control socket: one JSON object a line, answered by one line when the
- * command has taken effect. README.md lists the commands.
+ * The control socket: one JSON object a message (SOCK_SEQPACKET), answered when
+ * the command has taken effect. README.md lists the commands.
  */
 #include "engine.h"
 
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,8 +22,6 @@ struct client {
 	int fd;
 	enum waiting waiting;
 	uint32_t target;
-	size_t len;
-	char line[1024];
 };
 
 struct control {
@@ -56,7 +53,7 @@ struct control *control_new(struct engine *e, const char *path)
 	strcpy(address.sun_path, path);
 	unlink(path);
 	c->e = e;
-	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	c->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(c->listener, ENGINE_CLIENTS))
 		fail("%s: %s", path, strerror(errno));
@@ -65,22 +62,15 @@ struct control *control_new(struct engine *e, const char *path)
 	return c;
 }
 
-static void drop(struct client *client)
-{
-	close(client->fd);
-	*client = (struct client){ .fd = -1 };
-}
-
 static void answer(struct client *client, json_t *object)
 {
 	char *text = json_dumps(object, JSON_COMPACT);
-	struct iovec parts[2] = { { text, text ? strlen(text) : 0 }, { "\n", 1 } };
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 
 	client->waiting = NOTHING;
-	/* A client that does not read its answers is no client. */
-	if (sendmsg(client->fd, &message, MSG_NOSIGNAL) != (ssize_t)parts[0].iov_len + 1)
-		drop(client);
+	if (text && send(client->fd, text, strlen(text), MSG_NOSIGNAL) < 0) {
+		close(client->fd);
+		client->fd = -1;
+	}
 	free(text);
 	json_decref(object);
 }
@@ -286,35 +276,22 @@ static void new_client(struct control *c)
 		close(fd);
 }
 
-/* Whole lines are obeyed, one after the other. */
-static void read_lines(struct control *c, struct client *client)
-{
-	ssize_t got = recv(client->fd, client->line + client->len, sizeof(client->line) - client->len, 0);
-	char *end;
-
-	if (got < 0 && errno == EAGAIN)
-		return;
-	if (got <= 0)
-		return drop(client);
-	client->len += got;
-	while (client->fd >= 0 && (end = memchr(client->line, '\n', client->len))) {
-		size_t line = end - client->line + 1;
-
-		obey(c, client, client->line, line);
-		if (client->fd < 0)
-			return;
-		memmove(client->line, end + 1, client->len - line);
-		client->len -= line;
-	}
-	if (client->len == sizeof(client->line))
-		drop(client);
-}
-
 void control_serve(struct control *c, const struct pollfd *fds, int count)
 {
+	char text[4096];
+
 	for (int i = 1; i < count; i++) {
-		if (fds[i].revents)
-			read_lines(c, &c->client[i - 1]);
+		struct client *client = &c->client[i - 1];
+
+		if (!fds[i].revents)
+			continue;
+		ssize_t got = recv(client->fd, text, sizeof(text), 0);
+		if (got > 0) {
+			obey(c, client, text, got);
+		} else if (got == 0 || errno != EAGAIN) {
+			close(client->fd);
+			client->fd = -1;
+		}
 	}
 	if (fds[0].revents)
 		new_client(c);
