@@ -40,8 +40,9 @@ enum account_result account_claim(struct account_store *store, const struct sock
 				  const char *user, const char *password);
 enum account_result account_verify(struct account_store *store, const struct sockaddr *peer, const char *user,
 				   const char *password);
-enum account_result account_set_password(struct account_store *store, const struct sockaddr *peer, const char *user,
-					 const char *old_password, const char *new_password);
+enum account_result account_set_password(struct account_store *store, const struct sockaddr *peer,
+					 const char *user, const char *old_password,
+					 const char *new_password);
 /* A sentence a person can act on. */
 const char *account_text(enum account_result result);
 

@@ -13,7 +13,7 @@ struct identity *identity_open(const char *state_dir);
 void identity_close(struct identity *identity);
 /* SHA-256 of the certificate as "AB:CD:..." (95 characters and NUL). */
 void identity_fingerprint(const struct identity *identity, char buf[96]);
-EVP_PKEY *identity_key(const struct identity *identity);  /* borrowed */
+EVP_PKEY *identity_key(const struct identity *identity);     /* borrowed */
 X509 *identity_certificate(const struct identity *identity); /* borrowed */
 /* Puts both into ctx, which is then a server of this Device; 0 or -1 after logging. */
 int identity_use(const struct identity *identity, SSL_CTX *ctx);
