@@ -68,7 +68,8 @@ static bool read_timings(struct kvmcap_engine *eng, struct kvmcap_timings *t)
 		t->mode.fourcc = kvmcap_engine_read(eng, ENG_TIM_FOURCC);
 		t->mode.refresh_mhz = kvmcap_engine_read(eng, ENG_TIM_REFRESH_MHZ);
 		rmb(); /* the fields before the count again */
-		if (!(t->generation & 1) && kvmcap_engine_read(eng, ENG_TIM_GENERATION) == t->generation)
+		if (!(t->generation & 1) &&
+		    kvmcap_engine_read(eng, ENG_TIM_GENERATION) == t->generation)
 			return true;
 		udelay(2);
 	}
@@ -248,7 +249,8 @@ static bool follow_epoch(struct kvmcap_engine *eng)
 
 static void follow_stuck(struct kvmcap_engine *eng)
 {
-	if (eng->state != KVMCAP_ENGINE_STUCK || (kvmcap_engine_read(eng, ENG_STATUS) & ENG_STATUS_BUSY))
+	if (eng->state != KVMCAP_ENGINE_STUCK ||
+	    (kvmcap_engine_read(eng, ENG_STATUS) & ENG_STATUS_BUSY))
 		return;
 	dev_info(eng->dev, "stopped at last\n");
 	eng->bus->may_write(eng->dev, true);
