@@ -7,6 +7,7 @@ import base64
 import os
 import re
 import socket
+import subprocess
 import threading
 import time
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ stty -F /dev/ttyS1 raw -echo
 exec </dev/ttyS1 >/dev/ttyS1 2>/dev/console
 echo READY
 while read -r line; do
-	out=$(printf %s "$line" | base64 -d | sh 2>&1 </dev/null)
+	out=$(sh -c "$(printf %s "$line" | base64 -d)" 2>&1 </dev/null)
 	printf '%d %s\\n' $? "$(printf %s "$out" | base64 -w0)"
 done
 """
@@ -107,7 +108,7 @@ class Serial:
 class Appliance:
     def __init__(self, run_dir, mem, smp, append, card_socket):
         self.run_dir = run_dir
-        self.ram = child.memory_file(run_dir)
+        self.ram = child.memory_file(run_dir, "ram")
         self.ram_bytes = _bytes(mem)
         self.mem, self.smp, self.append = mem, smp, append
         self.card_socket = card_socket
@@ -119,9 +120,20 @@ class Appliance:
         self.child = None
         self.ports = None
 
+    def _install(self):
+        """What `make install` puts on an appliance: {path there: path here}."""
+        root = os.path.join(self.run_dir, "root")
+        plain = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        done = subprocess.run(["make", "-s", "-C", TOP, "install", "DESTDIR=" + root], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False, env=plain)
+        if done.returncode:
+            raise RuntimeError(f"make install failed:\n{done.stdout[-1500:]}")
+        # /lib is a link to /usr/lib there.
+        return {("/usr/lib" if name == "lib" else "/" + name): os.path.join(root, name) for name in os.listdir(root)}
+
     def _files(self):
-        """What goes over the image: what `make install` installs, and the bench's own units."""
-        files = {"/": os.path.join(TOP, "build", "root"),
+        """What goes over the image: our programs, and the bench's own units."""
+        files = {**self._install(),
                  "/usr/lib/kvmnet-bench/shell": SHELL,
                  "/usr/lib/kvmnet-bench/vudcd": os.path.join(TOP, "build", "bench", "vudcd"),
                  "/etc/systemd/system/bench-shell.service": SHELL_UNIT,
@@ -150,9 +162,9 @@ class Appliance:
                 "-netdev", "user,id=net,restrict=on" + forwards, "-device", "virtio-net-pci,netdev=net,mac=52:54:00:4b:56:4d",
                 "-chardev", f"socket,id=console,path={self.console.path}", "-serial", "chardev:console",
                 "-chardev", f"socket,id=shell,path={self.shell.path}", "-serial", "chardev:shell",
-                "-device", "pcie-root-port,id=slot,slot=1,chassis=1",
+                "-device", "pcie-root-port,id=cardslot,slot=1,chassis=1",
                 "-chardev", f"socket,id=card,path={self.card_socket}",
-                "-device", "ivshmem-doorbell,id=card,bus=slot,chardev=card,vectors=2",
+                "-device", "ivshmem-doorbell,id=card,bus=cardslot,chardev=card,vectors=2",
                 "-qmp", self.qmp.argument()]
         self.child = child.Child("appliance", argv, self.run_dir)
         for link in (self.console, self.shell, self.qmp):
@@ -197,7 +209,7 @@ class Appliance:
         backend = {"type": "socket", "data": {"addr": {"type": "unix", "data": {"path": self.card_socket}},
                                               "server": False}}
         self.qmp.command("chardev-add", id=name, backend=backend)
-        self.qmp.command("device_add", driver="ivshmem-doorbell", id=name, bus="slot", chardev=name, vectors=2)
+        self.qmp.command("device_add", driver="ivshmem-doorbell", id=name, bus="cardslot", chardev=name, vectors=2)
 
     def end(self):
         if self.child:

@@ -22,26 +22,24 @@ BUILD = os.path.join(TOP, "build", "bench")
 
 
 class Control:
-    """A program's control socket: one JSON object a line, each answered when it has taken effect."""
+    """A program's control socket: one JSON object a packet, each answered when it has taken effect."""
 
     def __init__(self, path):
-        self.link = socket.socket(socket.AF_UNIX)
+        self.link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.link.connect(path)
         self.link.settimeout(60)
-        self.lines = self.link.makefile("r", encoding="utf-8")
 
     def __call__(self, command):
-        self.link.sendall(json.dumps(command).encode() + b"\n")
-        line = self.lines.readline()
-        if not line:
+        self.link.send(json.dumps(command).encode())
+        packet = self.link.recv(65536)
+        if not packet:
             raise RuntimeError(f"no answer to {command}")
-        answer = json.loads(line)
+        answer = json.loads(packet)
         if "error" in answer:
             raise RuntimeError(f"{command}: {answer['error']}")
         return answer
 
     def close(self):
-        self.lines.close()
         self.link.close()
 
 
@@ -53,7 +51,7 @@ class Engine:
         path = os.path.join(run_dir, "engine.sock")
         argv = [os.path.join(BUILD, "engine"), "--card", self.card, "--ram", appliance.ram,
                 "--ram-bytes", str(appliance.ram_bytes), "--control", path, "--fps", str(fps),
-                "--scratch", os.path.join(child.MEMORY, os.path.basename(run_dir) + ".ppm")]
+                "--scratch", child.memory_file(run_dir, "screen.ppm")]
         if target:
             argv += ["--target", target.screen]
         self.child = child.Child("engine", argv, run_dir)

@@ -2,6 +2,7 @@
 """Child processes that never outlive their launcher, and the run folder they live in."""
 
 import ctypes
+import functools
 import glob
 import os
 import shutil
@@ -15,8 +16,11 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent():
+def _die_with(parent):
+    """Runs in the new process: it ends with its launcher, which may have died by now."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 class Child:
@@ -26,9 +30,13 @@ class Child:
         self.name = name
         self.log = os.path.join(run_dir, name + ".log")
         with open(self.log, "ab") as log:
+            # A group of its own: Ctrl-C is for the launcher, which then ends its parts in order.
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                            preexec_fn=_die_with_parent)
+                                            process_group=0,
+                                            preexec_fn=functools.partial(_die_with, os.getpid()))
         self.pid = self.process.pid
+        with open(os.path.join(run_dir, name + ".pid"), "w", encoding="ascii") as file:
+            file.write(f"{self.pid}\n")
 
     def await_ready(self):
         """Returns once the program has said "ready" on its standard output."""
@@ -71,15 +79,16 @@ def make_run_dir():
     return folder
 
 
-def memory_file(run_dir):
-    """Where the appliance's memory is, shared with the capture engine."""
-    return os.path.join(MEMORY, os.path.basename(run_dir) + ".ram")
+def memory_file(run_dir, name):
+    """A file that is memory: the appliance's, shared with the capture engine, or a screendump."""
+    folder = os.path.join(MEMORY, os.path.basename(run_dir))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return os.path.join(folder, name)
 
 
 def remove_run_dir(run_dir):
-    shutil.rmtree(run_dir, ignore_errors=True)
-    if os.path.exists(memory_file(run_dir)):
-        os.unlink(memory_file(run_dir))
+    for folder in (os.path.join(MEMORY, os.path.basename(run_dir)), run_dir):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def clean(base=None):

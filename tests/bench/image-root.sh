@@ -27,7 +27,8 @@ for unit in getty@tty1.service serial-getty@ttyS0.service getty.target console-g
 	e2scrub_all.timer fstrim.timer apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer motd-news.timer \
 	dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
 	sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount modprobe@drm.service \
-	modprobe@efi_pstore.service modprobe@fuse.service; do
+	modprobe@efi_pstore.service modprobe@fuse.service modprobe@dm_mod.service modprobe@loop.service systemd-logind.service \
+	systemd-user-sessions.service dbus.service dbus.socket systemd-pstore.service systemd-repart.service; do
 	ln -sf /dev/null "$units/$unit"
 done
 mkdir -p "$units/multi-user.target.wants"

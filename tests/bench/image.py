@@ -21,7 +21,8 @@ PACKAGES = """systemd systemd-sysv udev kmod dbus iproute2 libssl3 libnl-3-200 l
 # In the initramfs, to reach the root; and in the root, for what an appliance does.
 EARLY = ["virtio_pci", "virtio_blk", "squashfs", "overlay"]
 MODULES = EARLY + ["virtio_net", "virtio_rng", "virtio_console", "usbip-core", "usbip-vudc", "libcomposite",
-                   "usb_f_hid", "dummy_hcd", "af_packet"]
+                   "usb_f_hid", "dummy_hcd", "af_packet",
+                   "autofs4"]
 INIT = """#!/bin/sh
 mount -t devtmpfs d /dev; mount -t proc p /proc; mount -t sysfs s /sys
 exec >/dev/console 2>&1
@@ -31,6 +32,7 @@ mount -t squashfs -o ro /dev/vda /lower && mount -t tmpfs -o mode=755 rw /rw || 
 mkdir /rw/upper /rw/work
 mount -t overlay -o lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work root /root || exec sh
 cp -a /overlay/. /root/
+chroot /root /sbin/depmod
 mount --move /dev /root/dev; mount --move /proc /root/proc; mount --move /sys /root/sys
 exec switch_root /root /lib/systemd/systemd
 """
@@ -185,7 +187,7 @@ def _make_initrd(work, release, out):
         for name in ("dev", "proc", "sys", "lower", "rw", "root", "overlay"):
             archive.folder(name)
         archive.file("bin/busybox", shutil.which("busybox") or "/bin/busybox")
-        for name in ("sh", "mount", "insmod", "usleep", "mkdir", "cp", "switch_root"):
+        for name in ("sh", "mount", "insmod", "usleep", "mkdir", "cp", "chroot", "switch_root"):
             archive.link("bin/" + name, "busybox")
         order = _dependencies(work, release, EARLY)
         for path in order:
