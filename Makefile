@@ -216,7 +216,8 @@ $(B)/web/.done: $(B)/npm/.done $(WEB_SRC)
 	$(Q)touch $@
 
 # ---- installation ----
-KRELEASE = $(shell cat '$(KDIR)/include/config/kernel.release' 2>/dev/null)
+# Debian's headers name the upstream version in kernel.release; the module itself knows better.
+KRELEASE = $(firstword $(shell modinfo -F vermagic $(B)/kmod/kvmcap.ko 2>/dev/null))
 D        = $(DESTDIR)$(PREFIX)
 put      = $(if $(wildcard $(2)),install -d '$(3)' && install -m $(1) $(wildcard $(2)) '$(3)',:)
 
