@@ -78,7 +78,8 @@ static bool follow_mode(struct reader *r, const struct kvmcap_frame *frame)
 		fail("Slot %u of %u", frame->slot, meta.slot_count);
 	r->slot_bytes = meta.slot_bytes;
 	r->slots_bytes = meta.slot_bytes * meta.slot_count;
-	void *at = mmap(NULL, r->slots_bytes, PROT_READ, MAP_SHARED, r->fd, KVMCAP_SLOT_OFFSET(meta.generation));
+	void *at =
+		mmap(NULL, r->slots_bytes, PROT_READ, MAP_SHARED, r->fd, KVMCAP_SLOT_OFFSET(meta.generation));
 	if (at == MAP_FAILED && (errno == ESTALE || errno == ENODEV))
 		return false;
 	r->copy = calloc((size_t)frame->width * frame->height, 4);
@@ -112,9 +113,10 @@ static uint32_t compare(struct reader *r, const struct kvmcap_frame *f)
 			if (pixel != mine[x] && !is_dirty(r, f, x / KVMCAP_TILE, y / KVMCAP_TILE))
 				fail("Frame %" PRIu64 ": pixel %u,%u changed outside of the Damage",
 				     (uint64_t)f->seq, x, y);
-			if (r->number && pixel != ((r->colour_base + (uint32_t)f->hw_seq * COLOUR_STEP) & 0xffffff))
-				fail("Frame %" PRIu64 " (hardware %" PRIu64 "): pixel %u,%u is %06x", (uint64_t)f->seq,
-				     (uint64_t)f->hw_seq, x, y, pixel);
+			if (r->number &&
+			    pixel != ((r->colour_base + (uint32_t)f->hw_seq * COLOUR_STEP) & 0xffffff))
+				fail("Frame %" PRIu64 " (hardware %" PRIu64 "): pixel %u,%u is %06x",
+				     (uint64_t)f->seq, (uint64_t)f->hw_seq, x, y, pixel);
 			mine[x] = pixel;
 			sum = (sum ^ pixel) * 16777619u; /* FNV-1a */
 		}
@@ -143,7 +145,8 @@ static void check_frame(struct reader *r, const struct kvmcap_frame *f)
 		fail("Frame %" PRIu64 " counts from %" PRIu64 ", not from mine, %" PRIu64, (uint64_t)f->seq,
 		     (uint64_t)f->base_seq, r->copy_seq);
 	if ((!f->base_seq || f->flags & KVMCAP_FRAME_FULL) && dirty != tiles)
-		fail("Frame %" PRIu64 " is full, but only %u of %u Tiles are set", (uint64_t)f->seq, dirty, tiles);
+		fail("Frame %" PRIu64 " is full, but only %u of %u Tiles are set", (uint64_t)f->seq, dirty,
+		     tiles);
 	if (f->flags & ~KVMCAP_FRAME_FULL || f->reserved[0] || f->reserved[1])
 		fail("unknown flags %x", f->flags);
 	const uint32_t sum = compare(r, f);
@@ -151,8 +154,9 @@ static void check_frame(struct reader *r, const struct kvmcap_frame *f)
 	r->frames++;
 	r->dirty += dirty;
 	if (!r->quiet)
-		printf("frame %" PRIu64 " hw %" PRIu64 " generation %u %ux%u dirty %u/%u sum %08x\n", (uint64_t)f->seq,
-		       (uint64_t)f->hw_seq, f->generation, f->width, f->height, dirty, tiles, sum);
+		printf("frame %" PRIu64 " hw %" PRIu64 " generation %u %ux%u dirty %u/%u sum %08x\n",
+		       (uint64_t)f->seq, (uint64_t)f->hw_seq, f->generation, f->width, f->height, dirty,
+		       tiles, sum);
 }
 
 /* 0, or 2 when the card is gone. */
@@ -185,8 +189,8 @@ static void show_state(struct reader *r)
 	if (ioctl(r->fd, KVMCAP_IOC_STATE, &meta))
 		fail("STATE: %s", strerror(errno));
 	if (!r->quiet)
-		printf("state: signal %u generation %u %ux%u slots %u\n", meta.signal, meta.generation, meta.width,
-		       meta.height, meta.slot_count);
+		printf("state: signal %u generation %u %ux%u slots %u\n", meta.signal, meta.generation,
+		       meta.width, meta.height, meta.slot_count);
 }
 
 static int read_frames(struct reader *r, uint64_t frames)

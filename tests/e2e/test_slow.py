@@ -32,7 +32,7 @@ def session(number):
 
 def test_stopped_client():
     control = bench.engine.control
-    control({"do": "source", "source": "pattern", "name": "noise", "width": 640, "height": 480})
+    control({"do": "source", "name": "pattern", "pattern": "noise", "width": 640, "height": 480})
     with Probe(owner, "raw") as stopped, Probe(owner, "raw") as other:
         for client in (stopped, other):
             client.ask("wait 640x480 60")
