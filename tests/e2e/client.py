@@ -85,26 +85,26 @@ class Owner:
     def status(self):
         return self.call("GET", "/api/v1/status")
 
-    def await_current(self, hw_seq, tries=6):
-        """Returns once every session shows Frame hw_seq or a newer one (each call waits 10 s)."""
+    def _await(self, query, what, tries=6):
+        """A status that waits (10 s each) until the query holds."""
         for _ in range(tries):
-            code, _, data = self.request("GET", f"/api/v1/status?hw_seq={hw_seq}")
+            code, _, data = self.request("GET", "/api/v1/status?" + query)
             if code == 200:
                 return json.loads(data)
             if code != 504:
                 raise Failure(f"status: {code} {data[:200]!r}")
-        raise Failure(f"no session reached Frame {hw_seq}: {self.status()}")
+        raise Failure(f"{what}: {self.status()}")
 
+    def await_current(self, hw_seq):
+        """Returns once every session shows Frame hw_seq or a newer one."""
+        return self._await(f"hw_seq={hw_seq}", f"no session reached Frame {hw_seq}")
 
-    def await_usb(self, tries=6):
-        """Returns once the Target's USB host has configured keyboard and pointer (each call waits 10 s)."""
-        for _ in range(tries):
-            code, _, data = self.request("GET", "/api/v1/status?usb=1")
-            if code == 200:
-                return json.loads(data)
-            if code != 504:
-                raise Failure(f"status: {code} {data[:200]!r}")
-        raise Failure("the Target never configured the keyboard")
+    def await_usb(self):
+        """Returns once the Target's USB host has configured keyboard and pointer."""
+        return self._await("usb=1", "the Target never configured the keyboard")
+
+    def await_sessions(self, count):
+        return self._await(f"sessions={count}", f"there were never {count} sessions")
 
 
 class Probe:
