@@ -105,6 +105,8 @@ clean: ## removes build/
 # ---- the driver: kbuild works in build/kmod, on links to the sources ----
 KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
 	$(shell ls -dv /usr/src/linux-headers-*-$(if $(filter aarch64,$(shell uname -m)),arm64,amd64) 2>/dev/null | tail -n 1))
+# Type information needs the kernel's vmlinux; kbuild says at each build that it is not there.
+NO_BTF    = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 KMOD_SRC := $(wildcard kmod/*.[ch] kmod/uapi/*.h kmod/Kbuild)
 
 kmod: $(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko) ## kvmcap.ko, against KDIR=
@@ -116,7 +118,7 @@ $(B)/kmod/kvmcap.ko: $(KMOD_SRC) $(B)/kmod/.kdir
 	$(Q)mkdir -p $(B)/kmod/uapi
 	$(Q)ln -sf $(addprefix $(CURDIR)/,$(filter kmod/uapi/%,$(KMOD_SRC))) $(B)/kmod/uapi/
 	$(Q)ln -sf $(addprefix $(CURDIR)/,$(filter-out kmod/uapi/%,$(KMOD_SRC))) $(B)/kmod/
-	+$(Q)$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$(B)/kmod' $(if $(Q),-s) modules
+	+$(Q)$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$(B)/kmod' $(if $(Q),-s) $(NO_BTF) modules
 	$(Q)touch $@
 
 print-kdir:
