@@ -35,14 +35,14 @@ done
 
 echo "missing packages:$missing"
 if [ "${DEPS-}" = no ]; then
-	echo "DEPS=no: nothing is installed. apt-get install$missing" >&2
+	echo "DEPS=no: nothing is installed; apt-get install with these names does it" >&2
 	exit 1
 fi
 
 root=
 if [ "$(id -u)" != 0 ]; then
 	command -v sudo >/dev/null || {
-		echo "neither root nor sudo here: as root, apt-get install$missing" >&2
+		echo "neither root nor sudo here: as root, apt-get install with these names" >&2
 		exit 1
 	}
 	sudo -v
