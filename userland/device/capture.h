@@ -37,7 +37,7 @@ struct capture_frame {
 struct capture_events {
 	/* New Damage since the last call, as KVMCAP_DAMAGE_* lay it out; frame->pixels is NULL here. */
 	void (*damage)(void *arg, const struct capture_frame *frame, const uint64_t *damage);
-	/* Signal or Mode changed; the device appeared or went. */
+	/* Signal or Mode changed; the device appeared or went. Also once before capture_open() returns. */
 	void (*mode)(void *arg, const struct capture_mode *mode);
 	void *arg;
 };
@@ -50,5 +50,7 @@ void capture_close(struct capture *capture);
  * Damage up to frame->seq. 0; -EBUSY no lane or Slot free; -EAGAIN no Frame in this Mode yet; -ENODEV. */
 int capture_acquire(struct capture *capture, struct capture_frame *frame);
 void capture_release(struct capture *capture, const struct capture_frame *frame);
+/* Signal and Mode as they are now, with fresh counters. */
+void capture_state(struct capture *capture, struct capture_mode *mode);
 
 #endif

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * kvmnetd: options, start in order, stop in reverse. The rooms that do the work
+ * are named in server.h; the page thread is page.c's.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "device/page.h"
+#include "device/sandbox.h"
+#include "device/session.h"
+#include "lib/log.h"
+
+#ifndef KVMNET_VERSION
+#define KVMNET_VERSION "0.1"
+#endif
+#define CONFIG_FILE "/etc/kvmnet/kvmnetd.conf"
+/* Password checks run one at a time: each takes 19 MiB and 50 ms, and guesses are to be slow. */
+#define VERIFIERS 1
+
+struct daemon {
+	struct server server;
+	struct config config;
+	struct identity *identity;
+	struct loop_source signals;
+	bool page;
+};
+
+static const char usage[] =
+	"Usage: kvmnetd [OPTION]...\n"
+	"Shows a computer's screen and drives its keyboard and mouse over the network.\n\n"
+	"  -c, --config FILE      settings (default " CONFIG_FILE ")\n"
+	"  -n, --check-config     only say whether FILE is right\n"
+	"  -l, --log-level LEVEL  error, warn, info or debug, instead of FILE's\n"
+	"  -h, --help             this text\n"
+	"  -V, --version          the version\n";
+
+struct options {
+	const char *config;
+	bool check;
+	const char *log_level;
+};
+
+/* -1: go on; else exit with that. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' },    { "check-config", no_argument, NULL, 'n' },
+		{ "log-level", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	       { 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:nl:hV", names, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case 'n':
+			options->check = true;
+			break;
+		case 'l':
+			options->log_level = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			puts("kvmnetd " KVMNET_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			return EXIT_FAILURE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	fprintf(stderr, "kvmnetd: %s: what is this? See --help.\n", argv[optind]);
+	return EXIT_FAILURE;
+}
+
+static int read_config(struct config *config, const struct options *options)
+{
+	config_defaults(config);
+	if (config_read(config, options->config, stderr))
+		return -1;
+	if (options->log_level && !log_parse_level(options->log_level, &config->log_level)) {
+		fprintf(stderr, "kvmnetd: --log-level is error, warn, info or debug\n");
+		return -1;
+	}
+	log_set_level(config->log_level);
+	return 0;
+}
+
+static void on_leds(void *arg, uint8_t leds)
+{
+	(void)leds;
+	session_tell_leds(arg);
+}
+
+static void on_configured(void *arg, bool configured)
+{
+	log_info("usb: %s", configured ? "the Target has taken keyboard and pointer" : "no Target listens");
+	status_changed(arg);
+}
+
+static void signal_ready(struct loop_source *source, uint32_t events)
+{
+	struct daemon *daemon = (struct daemon *)((char *)source - offsetof(struct daemon, signals));
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	log_info("stopping: %s", strsignal((int)info.ssi_signo));
+	loop_stop(daemon->server.loop);
+}
+
+static int open_signals(struct daemon *daemon)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	signal(SIGPIPE, SIG_IGN);
+	/* Blocked before any thread starts: all inherit it. */
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+		return -1;
+	daemon->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	daemon->signals.events = EPOLLIN;
+	daemon->signals.ready = signal_ready;
+	return daemon->signals.fd < 0 ? -1 : loop_watch(daemon->server.loop, &daemon->signals);
+}
+
+/* What a person at the console needs to become the owner, and to know whom the browser talks to. */
+static void print_claim(struct daemon *daemon)
+{
+	char code[32], fingerprint[96];
+
+	identity_fingerprint(daemon->identity, fingerprint);
+	if (!account_claim_code(daemon->server.accounts, code, sizeof(code)))
+		return;
+	printf("This Device has no owner yet. Open https://%s:%u/ and enter the claim code.\n"
+	       "Claim code:  %s\n"
+	       "Certificate: SHA-256 %s\n",
+	       daemon->server.host, daemon->config.https_port, code, fingerprint);
+	fflush(stdout);
+	explicit_bzero(code, sizeof(code));
+}
+
+static int open_state(struct daemon *daemon)
+{
+	struct server *server = &daemon->server;
+
+	server->config = &daemon->config;
+	if (gethostname(server->host, sizeof(server->host)) || !*server->host)
+		strcpy(server->host, "kvmnet");
+	server->host[sizeof(server->host) - 1] = '\0';
+	server->loop = loop_new();
+	server->bus = bus_new();
+	if (!server->loop || !server->bus || open_signals(daemon)) {
+		log_error("out of memory or descriptors");
+		return -1;
+	}
+	daemon->identity = identity_open(daemon->config.state_dir);
+	server->accounts = daemon->identity ? account_open(daemon->config.state_dir) : NULL;
+	return server->accounts ? 0 : -1;
+}
+
+static int open_rooms(struct daemon *daemon)
+{
+	struct server *server = &daemon->server;
+	const struct config *config = &daemon->config;
+	const struct hid_events hid_events = { .leds = on_leds, .configured = on_configured, .arg = server };
+
+	update_init(server);
+	server->encoders = work_pool_new(server->loop, CAPTURE_LANES);
+	server->verifiers = work_pool_new(server->loop, VERIFIERS);
+	if (!server->encoders || !server->verifiers || status_open(server)) {
+		log_error("out of memory or threads");
+		return -1;
+	}
+	server->hid = hid_open(server->loop, config->keyboard, config->pointer, config->udc, &hid_events);
+	if (!server->hid)
+		return -1;
+	input_init(&server->input, server->hid);
+	if (screen_open(server) || channel_open(server, daemon->identity))
+		return -1;
+	if (page_start(config, server->accounts, daemon->identity, server->bus))
+		return -1;
+	daemon->page = true;
+	return sandbox_late();
+}
+
+/* In the reverse order; whatever is not open is skipped. */
+static void close_all(struct daemon *daemon)
+{
+	struct server *server = &daemon->server;
+
+	if (daemon->page)
+		page_stop();
+	while (server->sessions)
+		session_end(server->sessions, "the server stops");
+	channel_close(server);
+	work_pool_free(server->verifiers);
+	work_pool_free(server->encoders);
+	capture_close(server->capture);
+	server->capture = NULL;
+	if (server->hid)
+		hid_close(server->hid);
+	server->hid = NULL;
+	status_close(server);
+	if (server->accounts)
+		account_close(server->accounts);
+	if (daemon->identity)
+		identity_close(daemon->identity);
+	bus_free(server->bus);
+	if (daemon->signals.fd > 0)
+		close(daemon->signals.fd);
+	loop_free(server->loop);
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon;
+	struct options options = { .config = CONFIG_FILE };
+	int result = parse_options(argc, argv, &options);
+
+	if (result >= 0)
+		return result;
+	if (read_config(&daemon.config, &options))
+		return EXIT_FAILURE;
+	if (options.check) {
+		printf("%s: good\n", options.config);
+		return EXIT_SUCCESS;
+	}
+	result = EXIT_FAILURE;
+	if (!sandbox_early() && !open_state(&daemon) && !open_rooms(&daemon)) {
+		print_claim(&daemon);
+		sd_notify(0, "READY=1");
+		result = loop_run(daemon.server.loop) ? EXIT_FAILURE : EXIT_SUCCESS;
+		sd_notify(0, "STOPPING=1");
+	}
+	close_all(&daemon);
+	return result;
+}

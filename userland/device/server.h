@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the rooms of the session thread share: one struct server, used on that thread alone. */
+#ifndef KVMNET_DEVICE_SERVER_H
+#define KVMNET_DEVICE_SERVER_H
+
+#include <sys/socket.h>
+
+#include "device/account.h"
+#include "device/bus.h"
+#include "device/capture.h"
+#include "device/config.h"
+#include "device/hid.h"
+#include "device/identity.h"
+#include "device/input.h"
+#include "device/plan.h"
+#include "device/rfb.h"
+#include "lib/loop.h"
+#include "lib/work.h"
+
+struct channel;
+struct session;
+struct status;
+
+struct server {
+	struct loop *loop;
+	const struct config *config;
+	struct account_store *accounts;
+	struct bus *bus;
+	struct capture *capture;
+	struct hid *hid;
+	struct input input;
+	struct work_pool *encoders, *verifiers;
+	struct channel *channel;
+	struct status *status;
+
+	struct capture_mode mode;  /* as last reported */
+	struct plan_screen screen; /* what the follower knows */
+	char host[64];
+	char name[RFB_NAME_MAX + 1]; /* "HOST", or "HOST: why there is no picture" */
+
+	struct session *sessions;
+	unsigned session_count;
+	uint32_t last_session_id;
+	bool pumping, pump_again; /* update.c */
+	struct loop_timer pump_timer;
+};
+
+/* channel.c: 0 or -1 after logging why. */
+int channel_open(struct server *server, const struct identity *identity);
+void channel_close(struct server *server);
+/* A logged-in person's RFB connection, relayed from port 443. Takes fd. */
+void channel_relay(struct server *server, int fd, const char *user, const char *peer);
+
+/* status.c: requests of the page thread. */
+int status_open(struct server *server);
+void status_close(struct server *server);
+/* Answers who waits, if what they wait for is so now. */
+void status_check(struct server *server);
+/* Signal, Mode, LEDs, USB or the list of sessions changed: tell the page thread. */
+void status_changed(struct server *server);
+
+/* screen.c: what capture says, to all sessions. */
+int screen_open(struct server *server);
+const char *screen_signal_text(uint32_t signal);
+
+/* session.c: the Target's keyboard LEDs changed. */
+void session_tell_leds(struct server *server);
+
+/* update.c */
+void update_pump(struct server *server);
+void update_init(struct server *server);
+
+#endif

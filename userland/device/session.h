@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One Client past authentication: its connection, what it asked for, what it lacks. */
+#ifndef KVMNET_DEVICE_SESSION_H
+#define KVMNET_DEVICE_SESSION_H
+
+#include "device/encode.h"
+#include "device/server.h"
+#include "device/stream.h"
+
+#define SESSION_INPUT 4096
+
+struct session {
+	struct session *next, **prev;
+	struct server *server;
+	struct stream stream;
+	struct loop_source source;
+	struct loop_timer timer; /* idle time-out, or more input that is here already */
+	struct input_client input;
+	bool ended; /* closed; the memory waits for its encoder */
+	bool more_input;
+
+	uint32_t id;
+	char user[ACCOUNT_NAME_MAX + 1];
+	char peer[BUS_PEER_MAX];
+	uint64_t since_ns, last_input_ns;
+	uint64_t video_bytes, updates, keys, pointers;
+
+	struct rfb_reader reader;
+	struct rfb_encodings encodings;
+	struct pixel_map map;
+	uint8_t in[SESSION_INPUT];
+	size_t in_used;
+
+	struct plan plan;
+	struct work_job job;
+	bool encoding;	 /* a worker owns task */
+	bool update_out; /* what is unsent is an update */
+	bool pixels_out; /* with pixels, that plan_sent() is about */
+	bool holds_frame;
+	struct capture_frame frame;
+	struct encode_task task;
+	size_t sent; /* of task.out.used */
+	uint8_t leds;
+};
+
+/* Takes the stream, or closes it. rest: bytes that came behind ClientInit. */
+void session_start(struct server *server, struct stream *stream, const char *user, const char *peer,
+		   const uint8_t *rest, size_t rest_len);
+/* why is logged; by: who ended it, or NULL. */
+void session_end(struct session *session, const char *why);
+struct session *session_find(struct server *server, uint32_t id);
+bool session_can_resize(const struct session *session);
+/* Nothing pending, nothing under way, and the Client waits for what is next. */
+bool session_current(const struct session *session);
+void session_describe(const struct session *session, struct bus_session *to);
+
+/* update.c: writes what waits; false when the session was ended. */
+bool update_send(struct session *session);
+void update_release(struct session *session);
+
+#endif

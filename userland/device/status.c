@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The page thread's requests, and the status it is told. Tests rely on one
+ * answer: that every Client has a certain Frame in whole.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "device/session.h"
+#include "lib/log.h"
+
+struct waiter {
+	bool used;
+	uint64_t cookie, min_hw_seq;
+};
+
+struct status {
+	struct loop_source source;
+	struct server *server;
+	struct waiter waiters[BUS_DEPTH];
+	struct bus_answer answer; /* too large for a stack */
+};
+
+static void describe(struct server *server, struct bus_status *to)
+{
+	struct capture_mode mode = server->mode;
+
+	memset(to, 0, sizeof(*to));
+	capture_state(server->capture, &mode);
+	to->signal = server->mode.signal;
+	to->width = server->mode.width;
+	to->height = server->mode.height;
+	to->refresh_mhz = server->mode.refresh_mhz;
+	to->generation = server->mode.generation;
+	to->seq = server->screen.seq;
+	to->hw_seq = server->screen.hw_seq;
+	to->frames = mode.frames;
+	to->overruns = mode.overruns;
+	to->usb_configured = hid_configured(server->hid);
+	to->leds = hid_leds(server->hid);
+	for (struct session *session = server->sessions; session && to->session_count < BUS_SESSIONS;
+	     session = session->next)
+		session_describe(session, &to->sessions[to->session_count++]);
+}
+
+static bool all_current(const struct server *server)
+{
+	for (const struct session *session = server->sessions; session; session = session->next)
+		if (!session_current(session))
+			return false;
+	return true;
+}
+
+static void answer(struct server *server, enum bus_answer_type type, uint64_t cookie)
+{
+	struct status *status = server->status;
+
+	status->answer.type = type;
+	status->answer.cookie = cookie;
+	describe(server, &status->answer.status);
+	if (!bus_answer(server->bus, &status->answer))
+		log_warn("status: the page does not take its answers");
+}
+
+void status_check(struct server *server)
+{
+	struct status *status = server->status;
+
+	if (!status)
+		return;
+	for (unsigned i = 0; i < BUS_DEPTH; i++) {
+		struct waiter *waiter = &status->waiters[i];
+
+		if (!waiter->used || server->screen.hw_seq < waiter->min_hw_seq || !all_current(server))
+			continue;
+		waiter->used = false;
+		answer(server, BUS_STATUS_IS, waiter->cookie);
+	}
+}
+
+void status_changed(struct server *server)
+{
+	if (server->status && server->capture && server->hid)
+		answer(server, BUS_STATUS_CHANGED, 0);
+}
+
+static void wait_for(struct server *server, const struct bus_request *request)
+{
+	struct status *status = server->status;
+
+	for (unsigned i = 0; i < BUS_DEPTH && request->min_hw_seq; i++) {
+		if (status->waiters[i].used)
+			continue;
+		status->waiters[i] = (struct waiter){ true, request->cookie, request->min_hw_seq };
+		status_check(server);
+		return;
+	}
+	/* Nothing to wait for, or too many wait: the asker sees by hw_seq that it is not so yet. */
+	answer(server, BUS_STATUS_IS, request->cookie);
+}
+
+static void cancel(struct status *status, uint64_t cookie)
+{
+	for (unsigned i = 0; i < BUS_DEPTH; i++)
+		if (status->waiters[i].cookie == cookie)
+			status->waiters[i].used = false;
+}
+
+static void disconnect(struct server *server, const struct bus_request *request)
+{
+	struct session *session = session_find(server, request->session_id);
+	char why[32 + ACCOUNT_NAME_MAX];
+
+	if (!session)
+		return;
+	strcpy(why, "disconnected by ");
+	log_clean(why + strlen(why), sizeof(why) - strlen(why), request->user);
+	session_end(session, why);
+}
+
+static void take(struct server *server, const struct bus_request *request)
+{
+	switch (request->type) {
+	case BUS_OPEN:
+		channel_relay(server, request->fd, request->user, request->peer);
+		break;
+	case BUS_STATUS:
+		wait_for(server, request);
+		break;
+	case BUS_CANCEL:
+		cancel(server->status, request->cookie);
+		break;
+	case BUS_DISCONNECT:
+		disconnect(server, request);
+		break;
+	}
+}
+
+static void requests_ready(struct loop_source *source, uint32_t events)
+{
+	struct status *status = (struct status *)((char *)source - offsetof(struct status, source));
+	struct bus_request request;
+
+	(void)events;
+	while (bus_take_request(status->server->bus, &request))
+		take(status->server, &request);
+	update_pump(status->server);
+}
+
+int status_open(struct server *server)
+{
+	struct status *status = calloc(1, sizeof(*status));
+
+	if (!status)
+		return -1;
+	status->server = server;
+	status->source = (struct loop_source){
+		.fd = bus_request_fd(server->bus),
+		.events = EPOLLIN,
+		.ready = requests_ready,
+	};
+	if (loop_watch(server->loop, &status->source)) {
+		free(status);
+		return -1;
+	}
+	server->status = status;
+	return 0;
+}
+
+void status_close(struct server *server)
+{
+	if (!server->status)
+		return;
+	loop_unwatch(server->loop, &server->status->source);
+	free(server->status);
+	server->status = NULL;
+}
