@@ -229,6 +229,23 @@ static void test_band_leaves_other_rows_alone(void **unused)
 	frames_close(&f);
 }
 
+/* However early all other Tiles of its row are known to be dirty. */
+static void test_last_clean_tile_is_read_to_its_end(void **unused)
+{
+	static struct frames f;
+
+	(void)unused;
+	for (uint32_t clean = 0; clean < 5; clean++) {
+		for (uint32_t last = 0; last < 16; last++) {
+			frames_open(&f, 77, 64, 0);
+			for (uint32_t tx = 0; tx < 5; tx++)
+				flip(&f, tx * 16 + below(13), tx == clean ? last : below(4), 0x1);
+			check(&f);
+			frames_close(&f);
+		}
+	}
+}
+
 static void change_rectangle(struct frames *f)
 {
 	const uint32_t x0 = below(f->geo.width), y0 = below(f->geo.height);
@@ -312,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_x_bytes_never_count),
 		cmocka_unit_test(test_padding_never_counts),
 		cmocka_unit_test(test_band_leaves_other_rows_alone),
+		cmocka_unit_test(test_last_clean_tile_is_read_to_its_end),
 		cmocka_unit_test(test_random_pictures),
 		cmocka_unit_test(test_fill_sets_just_the_tiles),
 		cmocka_unit_test(test_or_adds_every_word),

@@ -1,0 +1,69 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Builds broken versions of the parts of the driver that only a running kernel can test:
+`driver.py NAME` writes build/mutants/driver-NAME/kvmcap.ko and prints its path; without a
+name the list is shown. An end-to-end test that loads one must fail.
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# name: (source, text, replacement, the invariant that it breaks, what notices it)
+MUTANTS = {
+    "no-sync-for-cpu": (
+        "engine_ring.c", "	kvmcap_slot_for_cpu(eng->slots, slot);\n", "",
+        "what the device wrote is visible to the CPU before it is compared",
+        "readframes --number, or any comparison of pictures, with swiotlb=131072,force"),
+    "publish-without-damage": (
+        "engine_ring.c", "damage = eng->damage;",
+        "damage = memset(eng->damage, 0, sizeof(eng->damage));",
+        "Damage is never under-reported", "readframes with the pattern \"moving\""),
+    "posts-the-newest": (
+        "ring.c", " &&\n	       !slot_is_newest(ring, slot);", ";",
+        "the previous Frame stays until it was compared with", "readframes with the pattern \"moving\""),
+    "map-bound-unchecked": (
+        "reader.c", "if (first + vma_pages(vma) <= slots->count * (u64)(slots->bytes >> PAGE_SHIFT))", "",
+        "a mapping ends with the last Slot", "checkreader"),
+    "map-writable": (
+        "reader.c", "	kvmcap_vm_flags_clear(vma, VM_MAYWRITE);\n", "",
+        "no mapping can be made writable", "checkreader"),
+    "stale-generation-mapped": (
+        "reader.c", "cap->slots && chosen == (cap->ring.generation & 0xff) + 1", "cap->slots",
+        "a mapping is of the Mode that was asked for", "checkreader"),
+    "fault-loses-damage": (
+        "reader.c", "		kvmcap_ring_undo(&cap->ring, reader->id);\n", "",
+        "Damage that did not reach its Reader is kept", "checkreader"),
+}
+
+
+def build(name):
+    source, text, replacement, _, _ = MUTANTS[name]
+    out = os.path.join(TOP, "build", "mutants", f"driver-{name}")
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(os.path.join(out, "uapi"))
+    for file in glob.glob(f"{TOP}/kmod/*.[ch]") + [f"{TOP}/kmod/Kbuild"]:
+        shutil.copy(file, out)
+    shutil.copy(f"{TOP}/kmod/uapi/kvmcap.h", os.path.join(out, "uapi"))
+    path = os.path.join(out, source)
+    with open(path, encoding="utf-8") as file:
+        sound = file.read()
+    if sound.count(text) != 1:
+        sys.exit(f"error: mutant {name}: its text is {sound.count(text)} times in {source}, once is needed")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(sound.replace(text, replacement))
+    kdir = os.environ.get("KDIR") or sorted(glob.glob("/lib/modules/*/build"))[-1]
+    subprocess.run(["make", "-s", "-C", kdir, f"M={out}", "modules"], check=True, stdout=sys.stderr)
+    return os.path.join(out, "kvmcap.ko")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in MUTANTS:
+        for key, mutant in MUTANTS.items():
+            print(f"{key}: {mutant[3]}; noticed by {mutant[4]}")
+        sys.exit(len(sys.argv) != 1)
+    print(build(sys.argv[1]))
