@@ -222,18 +222,19 @@ $(B)/web/.done: $(B)/npm/.done $(WEB_SRC)
 # Debian's headers name the upstream version in kernel.release; the module itself knows better.
 KRELEASE = $(firstword $(shell modinfo -F vermagic $(B)/kmod/kvmcap.ko 2>/dev/null))
 D        = $(DESTDIR)$(PREFIX)
-put      = $(if $(wildcard $(2)),install -d '$(3)' && install -m $(1) $(wildcard $(2)) '$(3)',:)
+put      = $(if $(strip $(2)),install -d '$(3)' && install -m $(1) $(2) '$(3)',:)
 
 install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0755,$(PROGRAMS),$(D)/sbin)
-	$(Q)$(call put,0644,$(B)/kmod/kvmcap.ko,$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
-	$(Q)cd $(B)/web 2>/dev/null && find . -type f ! -name .done -exec install -Dm0644 '{}' '$(D)/share/kvmnet/web/{}' \; || true
-	$(Q)$(call put,0644,packaging/*.service packaging/*.socket packaging/*.path packaging/*.target,$(D)/lib/systemd/system)
-	$(Q)$(call put,0644,packaging/*.rules,$(D)/lib/udev/rules.d)
-	$(Q)$(call put,0644,packaging/sysusers.d/*.conf,$(D)/lib/sysusers.d)
-	$(Q)$(call put,0644,packaging/tmpfiles.d/*.conf,$(D)/lib/tmpfiles.d)
-	$(Q)$(call put,0644,packaging/modules-load.d/*.conf,$(D)/lib/modules-load.d)
-	$(Q)$(call put,0644,packaging/kvmnetd.conf,$(DESTDIR)/etc/kvmnet)
-	$(Q)$(call put,0644,$(wildcard packaging/*.8 userland/device/*.8 packaging/man/*.8),$(D)/share/man/man8)
-	$(Q)$(call put,0644,$(wildcard packaging/*.5 userland/device/*.5 packaging/man/*.5),$(D)/share/man/man5)
+	$(Q)$(call put,0644,$(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko),$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
+	$(Q)test ! -d $(B)/web || { cd $(B)/web && find . -type f ! -name .done -exec install -Dm0644 '{}' '$(D)/share/kvmnet/web/{}' ';'; }
+	$(Q)$(call put,0644,$(wildcard packaging/*.service),$(D)/lib/systemd/system)
+	$(Q)$(call put,0644,$(wildcard packaging/*.rules),$(D)/lib/udev/rules.d)
+	$(Q)$(call put,0644,$(wildcard packaging/sysusers.d/*.conf),$(D)/lib/sysusers.d)
+	$(Q)$(call put,0644,$(wildcard packaging/modules-load.d/*.conf),$(D)/lib/modules-load.d)
+	$(Q)$(call put,0644,$(wildcard packaging/kvmnetd.conf),$(DESTDIR)/etc/kvmnet)
+	$(Q)$(call put,0644,$(wildcard packaging/*.8),$(D)/share/man/man8)
+	$(Q)$(call put,0644,$(wildcard packaging/*.5),$(D)/share/man/man5)
+	$(Q)test '$(PREFIX)' = /usr || sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|^#web_dir = /usr/|web_dir = $(PREFIX)/|' \
+		$(patsubst packaging/%,$(D)/lib/systemd/system/%,$(wildcard packaging/*.service)) $(DESTDIR)/etc/kvmnet/kvmnetd.conf
 	$(Q)test -n '$(DESTDIR)' || depmod '$(KRELEASE)'
