@@ -124,6 +124,9 @@ class Bench:
         if self.target:
             self.progress("switching the Target on")
             self.target.start()
+            # Firmware looks for keyboards once, at power-on: another power-on, now that the cable is in.
+            self.cable.control({"do": "attached"})
+            self.target.restart()
 
     def card_pull(self):
         self.appliance.card_pull()

@@ -3,6 +3,7 @@
  * The control socket (SOCK_SEQPACKET): a JSON object asks, one answers when what was asked is in effect.
  *   {"do": "unplug"}      the Target's controller has seen the device go
  *   {"do": "plug"}        the Target has been shown the device; at once when the Target is off
+ *   {"do": "attached"}    the Target has been shown the device; waits for the Target
  *   {"do": "configured"}  the Target has configured the device
  *   {"do": "status"}
  * Answers: {"ok": true, "plugged", "target", "appliance", "attached", "configuration", "reports"}, or
@@ -52,6 +53,11 @@ static bool is_plugged(struct cable *cable)
 	return plug_is_attached(cable_plug(cable)) || !plug_has_target(cable_plug(cable));
 }
 
+static bool is_attached(struct cable *cable)
+{
+	return plug_is_attached(cable_plug(cable));
+}
+
 static bool is_configured(struct cable *cable)
 {
 	return plug_configuration(cable_plug(cable)) != 0;
@@ -98,6 +104,8 @@ static void take_command(struct client *client, const char *command)
 
 	if (!strcmp(command, "status")) {
 		client->in_effect = now;
+	} else if (!strcmp(command, "attached")) {
+		client->in_effect = is_attached;
 	} else if (!strcmp(command, "configured")) {
 		client->in_effect = is_configured;
 	} else if (!strcmp(command, "plug")) {
@@ -107,7 +115,7 @@ static void take_command(struct client *client, const char *command)
 		client->in_effect = is_unplugged;
 		cable_set_plugged(cable, false);
 	} else {
-		refuse(client, "do must be plug, unplug, configured or status");
+		refuse(client, "do must be plug, unplug, attached, configured or status");
 	}
 }
 

@@ -16,8 +16,9 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with(parent):
-    """Runs in the new process: it ends with its launcher, which may have died by now."""
+def _prepare(parent, nice):
+    """Runs in the new process, which ends with its launcher; that may have died by now."""
+    os.nice(nice)
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -26,14 +27,14 @@ def _die_with(parent):
 class Child:
     """A program under our control; its output goes to a log in the run folder."""
 
-    def __init__(self, name, argv, run_dir):
+    def __init__(self, name, argv, run_dir, nice=0):
         self.name = name
         self.log = os.path.join(run_dir, name + ".log")
         with open(self.log, "ab") as log:
             # A group of its own: Ctrl-C is for the launcher, which then ends its parts in order.
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                             process_group=0,
-                                            preexec_fn=functools.partial(_die_with, os.getpid()))
+                                            preexec_fn=functools.partial(_prepare, os.getpid(), nice))
         self.pid = self.process.pid
         with open(os.path.join(run_dir, name + ".pid"), "w", encoding="ascii") as file:
             file.write(f"{self.pid}\n")
