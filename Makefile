@@ -55,7 +55,7 @@ PROGRAMS   := $(if $(wildcard userland/device/main.c),$(B)/kvmnetd) \
 
 UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard $(addprefix tests/bench/,engine.c cable.c vudcd.c readframes.c)))
+BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(shell grep -ls '^int main(' tests/bench/*.c))
 # Programs that tests drive: the C files of these folders that have a LINK comment.
 linked = $(shell grep -ls 'LINK:' $(1)/*.c)
 TOOLS := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(call linked,tests/e2e)) \
@@ -174,8 +174,8 @@ $(FUZZ):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--as-needed -pthread $(LIBS)
 
-# These run in the bench's appliance, whatever libc that has: they carry their own.
-$(B)/bench/vudcd $(B)/bench/readframes: private HARDEN_LD := -static-pie -Wl,-z,relro,-z,now
+# Those that run in the bench's appliance carry their libc along.
+$(filter-out %/engine %/cable,$(BENCH)): private HARDEN_LD := -static-pie -Wl,-z,relro,-z,now
 
 ifneq ($(filter-out clean help install,$(or $(MAKECMDGOALS),all)),)
 LINKED := $(UNIT) $(FUZZ) $(BENCH) $(TOOLS) $(PERF)
