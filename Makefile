@@ -55,7 +55,7 @@ PROGRAMS   := $(if $(wildcard userland/device/main.c),$(B)/kvmnetd) \
 
 UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(shell grep -ls '^int main(' tests/bench/*.c))
+BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(shell grep -lsw '^int main' tests/bench/*.c))
 # Programs that tests drive: the C files of these folders that have a LINK comment.
 linked = $(shell grep -ls 'LINK:' $(1)/*.c)
 TOOLS := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(call linked,tests/e2e)) \
