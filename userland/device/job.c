@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One thread with a bounded ring of account calls. Who asked, and what is answered, is api.c's. */
+#include "device/job.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+/* Counters run freely: taken <= done <= submitted <= taken + JOBS_MAX. */
+struct job_queue {
+	struct account_store *accounts;
+	void (*wake)(void *arg);
+	void *arg;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t submit;
+	unsigned submitted, done, taken;
+	bool stop;
+	struct job jobs[JOBS_MAX];
+};
+
+static void name_user(struct job *job, const char *name)
+{
+	size_t len = strnlen(name, ACCOUNT_NAME_MAX);
+
+	memcpy(job->user, name, len);
+	job->user[len] = '\0';
+}
+
+static void run(struct account_store *accounts, struct job *job)
+{
+	const struct sockaddr *peer = (const struct sockaddr *)&job->peer;
+	char(*fields)[BODY_FIELD_SIZE] = job->fields;
+
+	switch (job->type) {
+	case JOB_CLAIM:
+		job->result = account_claim(accounts, peer, fields[0], fields[1], fields[2]);
+		name_user(job, fields[1]);
+		break;
+	case JOB_LOGIN:
+		job->result = account_verify(accounts, peer, fields[0], fields[1]);
+		name_user(job, fields[0]);
+		break;
+	case JOB_PASSWORD:
+		job->result = account_set_password(accounts, peer, job->user, fields[0], fields[1]);
+		break;
+	}
+	OPENSSL_cleanse(job->fields, sizeof(job->fields));
+}
+
+/* The job that runs is nobody else's: it is neither free to be submitted over nor done. */
+static void *work(void *arg)
+{
+	struct job_queue *queue = arg;
+
+	pthread_mutex_lock(&queue->mutex);
+	while (!queue->stop) {
+		if (queue->done == queue->submitted) {
+			pthread_cond_wait(&queue->submit, &queue->mutex);
+			continue;
+		}
+		pthread_mutex_unlock(&queue->mutex);
+		run(queue->accounts, &queue->jobs[queue->done % JOBS_MAX]);
+		pthread_mutex_lock(&queue->mutex);
+		queue->done++;
+		pthread_mutex_unlock(&queue->mutex);
+		queue->wake(queue->arg);
+		pthread_mutex_lock(&queue->mutex);
+	}
+	pthread_mutex_unlock(&queue->mutex);
+	return NULL;
+}
+
+struct job_queue *job_queue_new(struct account_store *accounts, void (*wake)(void *arg), void *arg)
+{
+	struct job_queue *queue = calloc(1, sizeof(*queue));
+	int error;
+
+	if (!queue)
+		return NULL;
+	queue->accounts = accounts;
+	queue->wake = wake;
+	queue->arg = arg;
+	pthread_mutex_init(&queue->mutex, NULL);
+	pthread_cond_init(&queue->submit, NULL);
+	error = pthread_create(&queue->thread, NULL, work, queue);
+	if (!error)
+		return queue;
+	free(queue);
+	errno = error;
+	return NULL;
+}
+
+void job_queue_free(struct job_queue *queue)
+{
+	if (!queue)
+		return;
+	pthread_mutex_lock(&queue->mutex);
+	queue->stop = true;
+	pthread_cond_signal(&queue->submit);
+	pthread_mutex_unlock(&queue->mutex);
+	pthread_join(queue->thread, NULL);
+	pthread_cond_destroy(&queue->submit);
+	pthread_mutex_destroy(&queue->mutex);
+	OPENSSL_cleanse(queue, sizeof(*queue));
+	free(queue);
+}
+
+bool job_submit(struct job_queue *queue, const struct job *job)
+{
+	bool room;
+
+	pthread_mutex_lock(&queue->mutex);
+	room = queue->submitted - queue->taken < JOBS_MAX;
+	if (room)
+		queue->jobs[queue->submitted++ % JOBS_MAX] = *job;
+	pthread_cond_signal(&queue->submit);
+	pthread_mutex_unlock(&queue->mutex);
+	return room;
+}
+
+bool job_take(struct job_queue *queue, struct job *job)
+{
+	bool any;
+
+	pthread_mutex_lock(&queue->mutex);
+	any = queue->taken != queue->done;
+	if (any)
+		*job = queue->jobs[queue->taken++ % JOBS_MAX];
+	pthread_mutex_unlock(&queue->mutex);
+	return any;
+}

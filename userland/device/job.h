@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Account calls for the page thread: a password hash takes 50 ms, which no page, picture or key may wait for. */
+#ifndef KVMNET_DEVICE_JOB_H
+#define KVMNET_DEVICE_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "device/account.h"
+#include "device/body.h"
+
+#define JOBS_MAX 16
+
+enum job_type { JOB_CLAIM, JOB_LOGIN, JOB_PASSWORD };
+
+struct job {
+	uint64_t id; /* the asker's own */
+	enum job_type type;
+	struct sockaddr_storage peer;
+	char user[ACCOUNT_NAME_MAX + 1]; /* JOB_PASSWORD: who is logged in; else who it was about, after */
+	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* as the request gives them; wiped once done */
+	enum account_result result;
+};
+
+struct job_queue;
+
+/* wake: called on the worker after each job that is done. NULL with errno. */
+struct job_queue *job_queue_new(struct account_store *accounts, void (*wake)(void *arg), void *arg);
+/* Waits for the job that runs; forgets the others. */
+void job_queue_free(struct job_queue *queue);
+/* Copies job; false: JOBS_MAX are waiting or not yet taken. */
+bool job_submit(struct job_queue *queue, const struct job *job);
+/* The next one that is done, in the order of submits. */
+bool job_take(struct job_queue *queue, struct job *job);
+
+#endif

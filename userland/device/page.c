@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Port 443's thread: the listener, TLS, and the turn between the library, the
+ * bus and the account jobs. HTTP, the console and the watchers have files of their own.
+ */
+#include "device/page.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "device/page_parts.h"
+#include "lib/log.h"
+
+#define CONNECTIONS_MAX 512
+#define SWEEP_S 10
+#define ACCEPT_AT_ONCE 16
+
+static struct page *page;
+static pthread_t thread;
+static atomic_bool stopping;
+
+struct page *page_of(struct lws *wsi)
+{
+	return lws_context_user(lws_get_context(wsi));
+}
+
+bool page_header(struct lws *wsi, enum lws_token_indexes token, char *buf, size_t size)
+{
+	int len = lws_hdr_copy(wsi, buf, (int)size, token);
+
+	if (len > 0)
+		return strlen(buf) == (size_t)len;
+	buf[0] = '\0';
+	return !lws_hdr_total_length(wsi, token);
+}
+
+static void peer_of(struct lws *wsi, struct api_caller *caller)
+{
+	socklen_t len = sizeof(caller->peer);
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&caller->peer;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)&caller->peer;
+
+	memset(&caller->peer, 0, sizeof(caller->peer));
+	caller->peer_text[0] = '\0';
+	if (getpeername(lws_get_socket_fd(lws_get_network_wsi(wsi)), (struct sockaddr *)&caller->peer, &len))
+		return;
+	if (caller->peer.ss_family == AF_INET)
+		inet_ntop(AF_INET, &four->sin_addr, caller->peer_text, sizeof(caller->peer_text));
+	else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, caller->peer_text, sizeof(caller->peer_text));
+	else
+		inet_ntop(AF_INET6, &six->sin6_addr, caller->peer_text, sizeof(caller->peer_text));
+}
+
+bool page_caller(struct lws *wsi, struct api_caller *caller)
+{
+	peer_of(wsi, caller);
+	return page_header(wsi, WSI_TOKEN_HOST, caller->host, sizeof(caller->host)) &&
+	       page_header(wsi, WSI_TOKEN_ORIGIN, caller->origin, sizeof(caller->origin)) &&
+	       page_header(wsi, WSI_TOKEN_HTTP_COOKIE, caller->cookie, sizeof(caller->cookie));
+}
+
+bool page_may_upgrade(struct lws *wsi, const char *path, struct api_caller *caller, uint32_t *login,
+		      char *user)
+{
+	char uri[64];
+	int status = 400;
+
+	if (page_header(wsi, WSI_TOKEN_GET_URI, uri, sizeof(uri)) && page_caller(wsi, caller))
+		status = strcmp(uri, path) ? 404 : api_may_upgrade(&page_of(wsi)->api, caller, login, user);
+	if (status)
+		lws_return_http_status(wsi, (unsigned)status, NULL);
+	return !status;
+}
+
+void page_end_strangers(struct page *where)
+{
+	page_console_end_strangers(where);
+	page_watch_end_strangers(where);
+}
+
+static void sweep(lws_sorted_usec_list_t *timer)
+{
+	page_end_strangers(page);
+	if (page->status_outdated)
+		page_watch_changed(page);
+	lws_sul_schedule(page->context, 0, timer, sweep, SWEEP_S * LWS_USEC_PER_SEC);
+}
+
+/* The session thread and the job thread have something: the library was woken for it. */
+static void take_answers(void)
+{
+	static struct bus_answer answer;
+	struct job job;
+
+	while (bus_take_answer(page->api.bus, &answer)) {
+		if (answer.type == BUS_STATUS_CHANGED)
+			page_watch_changed(page);
+		else if (!page_http_status(page, &answer))
+			page_watch_status(page, &answer);
+	}
+	while (job_take(page->api.jobs, &job))
+		page_http_job_done(page, &job);
+}
+
+static void accept_all(struct lws *listener)
+{
+	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+		int fd = accept4(lws_get_socket_fd(listener), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		lws_adopt_socket_vhost(page->vhost, fd);
+	}
+}
+
+static int listen_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+			   size_t len)
+{
+	(void)user, (void)in, (void)len;
+	if (reason == LWS_CALLBACK_RAW_RX_FILE)
+		accept_all(wsi);
+	return reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION;
+}
+
+static int first_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+	if (reason == LWS_CALLBACK_EVENT_WAIT_CANCELLED) {
+		take_answers();
+		return 0;
+	}
+	if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS)
+		return !SSL_CTX_set_min_proto_version(user, TLS1_3_VERSION) ||
+		       identity_use(page->identity, user);
+	return page_http_callback(wsi, reason, user, in, len);
+}
+
+/* A browser's WebSocket is bound by the name it asks for: the last two refuse theirs. */
+static const struct lws_protocols protocols[] = {
+	{ .name = "http", .callback = first_callback, .tx_packet_size = PAGE_CHUNK },
+	{ .name = "binary", .callback = page_console_callback, .tx_packet_size = PAGE_CHUNK },
+	{ .name = "events",
+	  .callback = page_watch_callback,
+	  .rx_buffer_size = 256,
+	  .tx_packet_size = PAGE_CHUNK },
+	{ .name = "relay", .callback = page_relay_callback },
+	{ .name = "listen", .callback = listen_callback },
+	{ 0 },
+};
+
+static void library_log(int level, const char *line)
+{
+	char text[256];
+	size_t len;
+
+	log_clean(text, sizeof(text), line);
+	len = strlen(text);
+	if (len && text[len - 1] == '?')
+		text[len - 1] = '\0'; /* its newline */
+	if (level == LLL_ERR)
+		log_warn("page: %s", text);
+	else
+		log_debug("page: %s", text);
+}
+
+static void wake(void *arg)
+{
+	lws_cancel_service(arg);
+}
+
+static int open_listener(const struct config *config)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(config->https_port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(config->https_port) };
+	bool is_four = inet_pton(AF_INET, config->https_address, &four.sin_addr) == 1;
+	const struct sockaddr *address = is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six;
+	socklen_t len = is_four ? sizeof(four) : sizeof(six);
+	int yes = 1, no = 0, fd;
+
+	if (!is_four && inet_pton(AF_INET6, config->https_address, &six.sin6_addr) != 1)
+		return -1;
+	fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		goto failed;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (!is_four)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
+	if (!bind(fd, address, len) && !listen(fd, SOMAXCONN))
+		return fd;
+failed:
+	log_error("https: %s port %u: %s", config->https_address, config->https_port, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool open_library(void)
+{
+	static const lws_retry_bo_t idle = { .secs_since_valid_ping = 30, .secs_since_valid_hangup = 60 };
+	struct lws_context_creation_info info = {
+		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
+		.protocols = protocols,
+		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+			   LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+		.alpn = "http/1.1",
+		.user = page,
+		.gid = (gid_t)-1,
+		.uid = (uid_t)-1,
+		.fd_limit_per_thread = CONNECTIONS_MAX,
+		.max_http_header_data = 8192,
+		.max_http_header_pool = 64,
+		.pt_serv_buf_size = PAGE_CHUNK / 4,
+		.timeout_secs = 15,
+		.keepalive_timeout = 30,
+		.retry_and_idle_policy = &idle,
+		.vhost_name = "page",
+	};
+	lws_sock_file_fd_type listener = { .filefd = page->listen_fd };
+
+	lws_set_log_level(LLL_ERR | LLL_WARN, library_log);
+	page->context = lws_create_context(&info);
+	page->vhost = page->context ? lws_create_vhost(page->context, &info) : NULL;
+	if (!page->vhost ||
+	    !lws_adopt_descriptor_vhost(page->vhost, LWS_ADOPT_RAW_FILE_DESC, listener, "listen", NULL)) {
+		log_error("https: the server cannot be set up");
+		return false;
+	}
+	page->listen_fd = -1;
+	return true;
+}
+
+static void *serve(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&stopping))
+		if (lws_service(page->context, 0) < 0)
+			break;
+	return NULL;
+}
+
+/* Connections go before what they use. */
+static void release(void)
+{
+	if (page->api.bus)
+		bus_on_answer(page->api.bus, NULL, NULL);
+	job_queue_free(page->api.jobs);
+	page->api.jobs = NULL;
+	if (page->context)
+		lws_context_destroy(page->context);
+	if (page->listen_fd >= 0)
+		close(page->listen_fd);
+	login_table_free(page->api.logins);
+	page_files_free(page->files);
+	free(page->status);
+	free(page);
+	page = NULL;
+}
+
+static bool set_up(const struct config *config)
+{
+	page->listen_fd = open_listener(config);
+	if (page->listen_fd < 0 || !open_library())
+		return false;
+	page->files = page_files_load(config->web_dir);
+	page->api.logins = login_table_new();
+	page->api.jobs = job_queue_new(page->api.accounts, wake, page->context);
+	if (!page->files || !page->api.logins || !page->api.jobs) {
+		log_error("https: %s", strerror(errno));
+		return false;
+	}
+	lws_sul_schedule(page->context, 0, &page->sweep, sweep, SWEEP_S * LWS_USEC_PER_SEC);
+	bus_on_answer(page->api.bus, wake, page->context);
+	return true;
+}
+
+int page_start(const struct config *config, struct account_store *accounts, struct identity *identity,
+	       struct bus *bus)
+{
+	sigset_t all, old;
+	int error;
+
+	page = calloc(1, sizeof(*page));
+	if (!page) {
+		log_error("https: out of memory");
+		return -1;
+	}
+	page->config = config;
+	page->identity = identity;
+	page->api.accounts = accounts;
+	page->api.bus = bus;
+	page->listen_fd = -1;
+	atomic_store(&stopping, false);
+	/* Signals are for the thread that waits for them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	error = set_up(config) ? pthread_create(&thread, NULL, serve, NULL) : -1;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!error)
+		return 0;
+	if (error > 0)
+		log_error("https: no thread: %s", strerror(error));
+	release();
+	return -1;
+}
+
+void page_stop(void)
+{
+	if (!page)
+		return;
+	atomic_store(&stopping, true);
+	lws_cancel_service(page->context);
+	pthread_join(thread, NULL);
+	release();
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The console's WebSocket: relays RFB between a browser and the session thread
+ * over a socketpair. Nothing is read on one side while the other has not taken
+ * what came before, so buffers are bounded and the session sees a slow browser.
+ */
+#include "device/page_parts.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+
+#define CONSOLES_MAX BUS_SESSIONS
+/* What a browser may have sent before it learns that the session does not take it: one turn of the library's buffer. */
+#define HELD_MAX PAGE_CHUNK
+/* Picture bytes that may wait in the kernel for the browser: more of them would be older Frames, not more speed. */
+#define UNSENT_BYTES 65536
+
+struct page_console {
+	struct page *page;
+	struct page_console *next, **prev;
+	struct lws *browser;
+	struct lws *relay; /* watches a duplicate of fd; NULL once it is gone */
+	int fd;		   /* our end: non-blocking */
+	uint32_t login;
+	char user[ACCOUNT_NAME_MAX + 1];
+	char peer[BUS_PEER_MAX];
+	size_t held_len, held_sent;
+	unsigned char held[HELD_MAX];
+};
+
+static unsigned count(const struct page *page)
+{
+	unsigned number = 0;
+
+	for (struct page_console *console = page->consoles; console; console = console->next)
+		number++;
+	return number;
+}
+
+static struct page_console *console_new(struct page *page, struct lws *wsi)
+{
+	struct page_console *console = calloc(1, sizeof(*console));
+
+	if (!console)
+		return NULL;
+	console->page = page;
+	console->browser = wsi;
+	console->fd = -1;
+	console->next = page->consoles;
+	console->prev = &page->consoles;
+	if (console->next)
+		console->next->prev = &console->next;
+	page->consoles = console;
+	lws_set_opaque_user_data(wsi, console);
+	return console;
+}
+
+static void console_free(struct page_console *console)
+{
+	lws_set_opaque_user_data(console->browser, NULL);
+	if (console->relay) {
+		lws_set_opaque_user_data(console->relay, NULL);
+		lws_set_timeout(console->relay, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	}
+	if (console->fd >= 0)
+		close(console->fd);
+	*console->prev = console->next;
+	if (console->next)
+		console->next->prev = console->prev;
+	free(console);
+}
+
+/* The WebSocket close code (RFC 6455 7.4) tells the page what to say. */
+static int end(struct page_console *console, enum lws_close_status code, const char *text)
+{
+	lws_close_reason(console->browser, code, (unsigned char *)text, strlen(text));
+	return -1;
+}
+
+/* The library closes what it watches: it gets a duplicate, and we can still read what was sent before the end. */
+static bool watch(struct page_console *console)
+{
+	lws_sock_file_fd_type both;
+
+	both.filefd = dup(console->fd);
+	if (both.filefd < 0)
+		return false;
+	console->relay = lws_adopt_descriptor_vhost(console->page->vhost, LWS_ADOPT_RAW_FILE_DESC, both,
+						    "relay", NULL);
+	if (console->relay)
+		lws_set_opaque_user_data(console->relay, console);
+	return console->relay;
+}
+
+static bool hand_over(struct page_console *console, int fd)
+{
+	struct bus_request open = { .type = BUS_OPEN, .cookie = ++console->page->last_id, .fd = fd };
+
+	memcpy(open.user, console->user, sizeof(open.user));
+	memcpy(open.peer, console->peer, sizeof(open.peer));
+	return bus_ask(console->page->api.bus, &open);
+}
+
+static int established(struct page_console *console)
+{
+	int unsent = UNSENT_BYTES, pair[2];
+
+	setsockopt(lws_get_socket_fd(console->browser), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+		   sizeof(unsent));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
+		return end(console, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "no descriptors left");
+	console->fd = pair[0];
+	if (!watch(console) || !hand_over(console, pair[1])) {
+		close(pair[1]);
+		return end(console, 1013, "the Device is busy: try again");
+	}
+	return 0;
+}
+
+/* Called when the library has nothing unsent for this browser: only then is more read. */
+static int to_browser(struct page_console *console)
+{
+	unsigned char *chunk = console->page->chunk + LWS_PRE;
+	ssize_t len = read(console->fd, chunk, PAGE_CHUNK);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+		if (console->relay)
+			lws_rx_flow_control(console->relay, 1);
+		return 0;
+	}
+	if (len <= 0)
+		return end(console, LWS_CLOSE_STATUS_NORMAL, "the session ended");
+	if (lws_write(console->browser, chunk, (size_t)len, LWS_WRITE_BINARY) < (int)len)
+		return -1;
+	lws_callback_on_writable(console->browser);
+	return 0;
+}
+
+/* Sends what is held; 0, or -1 when the session is gone. */
+static int to_session(struct page_console *console)
+{
+	while (console->held_sent < console->held_len) {
+		ssize_t len = send(console->fd, console->held + console->held_sent,
+				   console->held_len - console->held_sent, MSG_NOSIGNAL);
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0 && errno == EAGAIN) {
+			lws_rx_flow_control(console->browser, 0);
+			if (console->relay)
+				lws_callback_on_writable(console->relay);
+			return 0;
+		}
+		if (len < 0)
+			return -1;
+		console->held_sent += (size_t)len;
+	}
+	console->held_len = console->held_sent = 0;
+	lws_rx_flow_control(console->browser, 1);
+	return 0;
+}
+
+static int from_browser(struct page_console *console, const void *in, size_t len)
+{
+	if (len > HELD_MAX - console->held_len)
+		return end(console, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "too much at once");
+	memcpy(console->held + console->held_len, in, len);
+	console->held_len += len;
+	/* What was read before the session stopped taking: it waits behind the rest. */
+	if (console->held_sent || console->held_len > len)
+		return 0;
+	return to_session(console);
+}
+
+static int filter(struct lws *wsi)
+{
+	struct page *page = page_of(wsi);
+	struct page_console *console;
+	struct api_caller caller;
+	char user[ACCOUNT_NAME_MAX + 1];
+	uint32_t login;
+
+	if (!page_may_upgrade(wsi, "/api/v1/console", &caller, &login, user))
+		return 1;
+	if (count(page) >= CONSOLES_MAX) {
+		lws_return_http_status(wsi, 503, "Too many consoles are open.");
+		return 1;
+	}
+	console = console_new(page, wsi);
+	if (!console)
+		return 1;
+	console->login = login;
+	memcpy(console->user, user, sizeof(user));
+	memcpy(console->peer, caller.peer_text, sizeof(caller.peer_text));
+	return 0;
+}
+
+int page_console_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+	struct page_console *console = lws_get_opaque_user_data(wsi);
+
+	(void)user;
+	if (reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION)
+		return filter(wsi);
+	if (!console)
+		return 0;
+	switch (reason) {
+	case LWS_CALLBACK_ESTABLISHED:
+		return established(console);
+	case LWS_CALLBACK_RECEIVE:
+		return from_browser(console, in, len);
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return to_browser(console);
+	case LWS_CALLBACK_CLOSED:
+	case LWS_CALLBACK_WSI_DESTROY:
+		console_free(console);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int page_relay_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+	struct page_console *console = lws_get_opaque_user_data(wsi);
+
+	(void)user, (void)in, (void)len;
+	if (reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION)
+		return 1; /* a browser asks for a protocol that is ours alone */
+	if (!console)
+		return 0;
+	switch (reason) {
+	case LWS_CALLBACK_RAW_RX_FILE:
+		lws_rx_flow_control(wsi, 0);
+		lws_callback_on_writable(console->browser);
+		return 0;
+	case LWS_CALLBACK_RAW_WRITEABLE_FILE:
+		return to_session(console);
+	case LWS_CALLBACK_RAW_CLOSE_FILE:
+	case LWS_CALLBACK_WSI_DESTROY:
+		console->relay = NULL;
+		lws_set_opaque_user_data(wsi, NULL);
+		lws_callback_on_writable(console->browser);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+void page_console_end_strangers(struct page *page)
+{
+	for (struct page_console *console = page->consoles; console; console = console->next)
+		if (!login_alive(page->api.logins, console->login))
+			lws_set_timeout(console->browser, PENDING_TIMEOUT_USER_REASON_BASE,
+					LWS_TO_KILL_ASYNC);
+}

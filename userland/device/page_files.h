@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The static files of web_dir, read once: no request ever becomes a path on the disk. */
+#ifndef KVMNET_DEVICE_PAGE_FILES_H
+#define KVMNET_DEVICE_PAGE_FILES_H
+
+#include <stddef.h>
+
+struct page_file {
+	char *path; /* as in a URL, "/app.js" */
+	const char *type;
+	char etag[20]; /* quoted, from the content's hash */
+	char *data;
+	size_t len;
+};
+
+struct page_files;
+
+/* NULL: out of memory. A folder that cannot be read gives an empty table and a line in the log. */
+struct page_files *page_files_load(const char *dir);
+void page_files_free(struct page_files *files);
+/* "/" is "/index.html". NULL: there is none. */
+const struct page_file *page_files_find(const struct page_files *files, const char *path);
+
+#endif
