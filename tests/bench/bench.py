@@ -19,6 +19,7 @@ from appliance import TOP, Appliance
 from target import Target
 
 BUILD = os.path.join(TOP, "build", "bench")
+LOGS_KEPT = 20
 
 
 class Control:
@@ -140,13 +141,20 @@ class Bench:
             if part:
                 part.end()
         if self.keep_logs:
-            logs = os.path.join(TOP, "build", "bench-logs", os.path.basename(self.run_dir))
-            os.makedirs(logs, exist_ok=True)
-            for name in os.listdir(self.run_dir):
-                if name.endswith(".log"):
-                    shutil.copy(os.path.join(self.run_dir, name), logs)
-            print(f"logs of this bench: {os.path.relpath(logs, TOP)}", flush=True)
+            self._save_logs()
         child.remove_run_dir(self.run_dir)
+
+
+    def _save_logs(self):
+        base = os.path.join(TOP, "build", "bench-logs")
+        logs = os.path.join(base, os.path.basename(self.run_dir))
+        os.makedirs(logs, exist_ok=True)
+        for name in os.listdir(self.run_dir):
+            if name.endswith(".log"):
+                shutil.copy(os.path.join(self.run_dir, name), logs)
+        for old in sorted(os.scandir(base), key=lambda entry: entry.stat().st_mtime)[:-LOGS_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+        print(f"logs of this bench: {os.path.relpath(logs, TOP)}", flush=True)
 
 
 class Progress:

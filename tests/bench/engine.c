@@ -131,7 +131,8 @@ static void reap_model(struct engine *e)
 		if (WIFEXITED(status))
 			fail("the device model ended (%d)", WEXITSTATUS(status));
 		if (WTERMSIG(status) != SIGKILL)
-			fprintf(stderr, "engine: the device model died of signal %d; restarted\n", WTERMSIG(status));
+			fprintf(stderr, "engine: the device model died of signal %d; restarted\n",
+				WTERMSIG(status));
 		start_model(e);
 	}
 }
@@ -237,17 +238,33 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
-		case 'c': card = optarg; break;
-		case 'r': ram = optarg; break;
-		case 'b': e.ram_bytes = strtoull(optarg, NULL, 0); break;
-		case 'l': control = optarg; break;
-		case 't': e.qmp_path = optarg; break;
-		case 's': e.scratch = optarg; break;
-		case 'f': fps = strtoul(optarg, NULL, 0); break;
-		default: usage();
+		case 'c':
+			card = optarg;
+			break;
+		case 'r':
+			ram = optarg;
+			break;
+		case 'b':
+			e.ram_bytes = strtoull(optarg, NULL, 0);
+			break;
+		case 'l':
+			control = optarg;
+			break;
+		case 't':
+			e.qmp_path = optarg;
+			break;
+		case 's':
+			e.scratch = optarg;
+			break;
+		case 'f':
+			fps = strtoul(optarg, NULL, 0);
+			break;
+		default:
+			usage();
 		}
 	}
-	if (!card || !ram || !e.ram_bytes || !control || !e.scratch || optind != argc || fps < 1 || fps > 1000)
+	if (!card || !ram || !e.ram_bytes || !control || !e.scratch || optind != argc || fps < 1 ||
+	    fps > 1000)
 		usage();
 	open_memory(&e, ram);
 	e.shared->settings.fps = fps;

@@ -14,17 +14,17 @@
 
 #include "kmod/engine_regs.h"
 
-#define ENGINE_MIN_WIDTH  64
-#define ENGINE_MAX_WIDTH  4096
+#define ENGINE_MIN_WIDTH 64
+#define ENGINE_MAX_WIDTH 4096
 #define ENGINE_MIN_HEIGHT 64
 #define ENGINE_MAX_HEIGHT 2304
-#define ENGINE_CLIENTS	  8
+#define ENGINE_CLIENTS 8
 
 enum pattern { PATTERN_NONE, PATTERN_STILL, PATTERN_MOVING, PATTERN_NOISE, PATTERN_FULL };
 
 /* What the control socket asks for. */
 struct settings {
-	enum pattern pattern; /* PATTERN_NONE: the target VM's screen */
+	enum pattern pattern;	/* PATTERN_NONE: the target VM's screen */
 	uint32_t width, height; /* of the pattern */
 	uint32_t fps;
 	uint32_t signal; /* ENG_SIGNAL_*; other than OK: whatever the source says */
@@ -54,11 +54,11 @@ struct engine {
 	uint8_t *ram;	 /* guest RAM, as a file */
 	uint64_t ram_bytes, low_bytes;
 	int window_fd;
-	int vector[ENG_VECTORS]; /* eventfds: to the guest */
-	int doorbell[ENG_VECTORS]; /* from the guest; only the first means something */
+	int vector[ENG_VECTORS];	 /* eventfds: to the guest */
+	int doorbell[ENG_VECTORS];	 /* from the guest; only the first means something */
 	int wake_model, wake_supervisor; /* eventfds between our two processes */
-	const char *qmp_path;	 /* the target's monitor, NULL: no target */
-	const char *scratch;	 /* file for screendumps, on a tmpfs */
+	const char *qmp_path;		 /* the target's monitor, NULL: no target */
+	const char *scratch;		 /* file for screendumps, on a tmpfs */
 	pid_t model;
 	bool hung; /* the model is stopped on purpose */
 };
@@ -122,7 +122,7 @@ void pattern_draw(struct picture *picture, const struct settings *settings, uint
 struct screen;
 enum screen_state { SCREEN_PICTURE, SCREEN_UNSUPPORTED, SCREEN_DARK };
 struct screen *screen_new(const struct engine *e, struct picture *picture);
-int screen_fd(const struct screen *s); /* readable when a request is done */
+int screen_fd(const struct screen *s);		   /* readable when a request is done */
 void screen_request(struct screen *s, bool exact); /* picture belongs to the thread until it is done */
 enum screen_state screen_take(struct screen *s);
 

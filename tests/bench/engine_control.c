@@ -140,7 +140,8 @@ static void do_signal(struct control *c, struct client *client, json_t *command)
 	int number = NUMBER_OF(signals, json_string_value(json_object_get(command, "state")));
 
 	if (number < 0)
-		return refuse(client, "state must be ok, no_cable, no_signal, no_sync, unsupported or protected");
+		return refuse(client,
+			      "state must be ok, no_cable, no_signal, no_sync, unsupported or protected");
 	settings.signal = number;
 	change(c, client, &settings);
 }
@@ -221,7 +222,8 @@ static void do_status(struct control *c, struct client *client, json_t *command)
 	uint32_t signal = reg_read(e, ENG_TIM_SIGNAL);
 
 	(void)command;
-	json_object_set_new(object, "signal", json_string(signal <= ENG_SIGNAL_PROTECTED ? signals[signal] : "?"));
+	json_object_set_new(object, "signal",
+			    json_string(signal <= ENG_SIGNAL_PROTECTED ? signals[signal] : "?"));
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		json_object_set_new(object, counters[i].name, json_integer(counters[i].value));
 	answer(client, object);
@@ -231,8 +233,8 @@ static const struct {
 	const char *name;
 	void (*call)(struct control *c, struct client *client, json_t *command);
 } commands[] = {
-	{ "source", do_source }, { "rate", do_rate },	  { "signal", do_signal }, { "freeze", do_freeze },
-	{ "unfreeze", do_freeze }, { "grab", do_grab },	  { "hang", do_hang },	   { "resume", do_resume },
+	{ "source", do_source },   { "rate", do_rate },	    { "signal", do_signal }, { "freeze", do_freeze },
+	{ "unfreeze", do_freeze }, { "grab", do_grab },	    { "hang", do_hang },     { "resume", do_resume },
 	{ "die", do_die },	   { "status", do_status },
 };
 
@@ -316,6 +318,7 @@ void control_answer_finished(struct control *c)
 		else if (client->waiting == UP && reached(atomic_load(&s->up_epoch), client->target))
 			accept_command(client);
 		else if (client->waiting == GRAB && reached(atomic_load(&s->grab_done), client->target))
-			answer(client, json_pack("{s:b, s:I}", "ok", 1, "seq", (json_int_t)atomic_load(&s->grab_seq)));
+			answer(client, json_pack("{s:b, s:I}", "ok", 1, "seq",
+						 (json_int_t)atomic_load(&s->grab_seq)));
 	}
 }

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#define FOUR_GIB     (1ULL << 32)
-#define XRGB8888     0x34325258 /* drm_fourcc.h */
-#define REFRESH_MHZ  60000	/* what a monitor would be told; how often we look is another matter */
+#define FOUR_GIB (1ULL << 32)
+#define XRGB8888 0x34325258 /* drm_fourcc.h */
+#define REFRESH_MHZ 60000   /* what a monitor would be told; how often we look is another matter */
 #define MAX_SEGMENTS 16384
 
 /* A Slot while it is written. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define DEVICE_ID 0
-#define GUEST_ID  1
+#define GUEST_ID 1
 
 int ivshmem_listen(const char *path)
 {

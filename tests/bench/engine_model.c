@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define HEARTBEAT_NS 100000000ULL
-#define SECOND_NS    1000000000ULL
+#define SECOND_NS 1000000000ULL
 
 struct model {
 	const struct engine *e;

@@ -8,8 +8,8 @@ static void still(struct picture *p)
 {
 	for (uint32_t y = 0; y < p->height; y++)
 		for (uint32_t x = 0; x < p->width; x++)
-			p->pixels[(size_t)y * p->width + x] = (x * 255 / p->width) << 16 |
-							      (y * 255 / p->height) << 8 | ((x ^ y) & 0xff);
+			p->pixels[(size_t)y * p->width + x] =
+				(x * 255 / p->width) << 16 | (y * 255 / p->height) << 8 | ((x ^ y) & 0xff);
 }
 
 /* A box goes over the still picture, 7 pixels a Frame. */

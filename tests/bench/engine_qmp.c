@@ -52,7 +52,8 @@ json_t *qmp_call(struct qmp *q, const char *command, json_t *arguments)
 	char *text = json_dumps(request, JSON_COMPACT);
 
 	json_decref(request);
-	bool sent = q->fd >= 0 && text && send(q->fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text);
+	bool sent =
+		q->fd >= 0 && text && send(q->fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text);
 	free(text);
 	if (!sent)
 		qmp_close(q);

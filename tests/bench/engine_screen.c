@@ -18,16 +18,26 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SECOND_NS     1000000000ULL
-#define RETRY_NS      100000000L     /* between attempts to reach a target that is off */
-#define TRUST_NS      (2 * SECOND_NS) /* fast pictures are compared with screendumps this often */
-#define DISPI_OFFSET  0x500	     /* Bochs registers in the VGA's MMIO BAR (QEMU, docs/specs/standard-vga.rst) */
-#define DISPI_COUNT   11
+#define SECOND_NS 1000000000ULL
+#define RETRY_NS 100000000L	 /* between attempts to reach a target that is off */
+#define TRUST_NS (2 * SECOND_NS) /* fast pictures are compared with screendumps this often */
+#define DISPI_OFFSET 0x500 /* Bochs registers in the VGA's MMIO BAR (QEMU, docs/specs/standard-vga.rst) */
+#define DISPI_COUNT 11
 #define DISPI_ENABLED 0x01
 
 /* Register numbers (QEMU, include/hw/display/bochs-vbe.h). */
-enum { DISPI_ID, DISPI_XRES, DISPI_YRES, DISPI_BPP, DISPI_ENABLE, DISPI_BANK, DISPI_VIRT_WIDTH, DISPI_VIRT_HEIGHT,
-       DISPI_X_OFFSET, DISPI_Y_OFFSET };
+enum {
+	DISPI_ID,
+	DISPI_XRES,
+	DISPI_YRES,
+	DISPI_BPP,
+	DISPI_ENABLE,
+	DISPI_BANK,
+	DISPI_VIRT_WIDTH,
+	DISPI_VIRT_HEIGHT,
+	DISPI_X_OFFSET,
+	DISPI_Y_OFFSET
+};
 
 struct mode {
 	uint16_t reg[DISPI_COUNT];
@@ -99,7 +109,8 @@ static bool read_mode(struct screen *s, struct mode *mode)
 
 	if (!s->vram_here)
 		return false;
-	snprintf(line, sizeof(line), "xp /%dxh 0x%llx", DISPI_COUNT, (unsigned long long)s->mmio + DISPI_OFFSET);
+	snprintf(line, sizeof(line), "xp /%dxh 0x%llx", DISPI_COUNT,
+		 (unsigned long long)s->mmio + DISPI_OFFSET);
 	if (!qmp_human(&s->qmp, line, text, sizeof(text)))
 		return false;
 	for (int i = 0; i < DISPI_COUNT; i++) {
@@ -230,7 +241,8 @@ static enum screen_state compare(struct screen *s, const struct mode *mode)
 	if (!same_pixels(s->before, s->after, count)) /* it moved: nothing can be told */
 		return state;
 	s->trust = state == SCREEN_PICTURE && s->picture->width == mode->reg[DISPI_XRES] &&
-		   s->picture->height == mode->reg[DISPI_YRES] && same_pixels(s->before, s->picture->pixels, count);
+		   s->picture->height == mode->reg[DISPI_YRES] &&
+		   same_pixels(s->before, s->picture->pixels, count);
 	s->trusted = *mode;
 	return state;
 }
