@@ -65,7 +65,8 @@ void cable_changed(struct cable *cable)
 		port_open(cable->port);
 	else
 		port_close(cable->port);
-	if (power && port_is_up(cable->port) && !plug_is_attached(cable->plug) && !plug_is_detaching(cable->plug))
+	if (power && port_is_up(cable->port) && !plug_is_attached(cable->plug) &&
+	    !plug_is_detaching(cable->plug))
 		plug_attach(cable->plug);
 	control_changed(cable->control);
 }
@@ -114,7 +115,8 @@ static int watch_signals(struct cable *cable)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	cable->signals = (struct loop_source){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-					       .events = EPOLLIN, .ready = signal_ready };
+					       .events = EPOLLIN,
+					       .ready = signal_ready };
 	return cable->signals.fd < 0 ? -errno : loop_watch(cable->loop, &cable->signals);
 }
 
@@ -131,7 +133,8 @@ static bool split_address(char *text, uint16_t *port)
 	return true;
 }
 
-static int run(struct cable *cable, const char *host, uint16_t tcp_port, const char *target, const char *control)
+static int run(struct cable *cable, const char *host, uint16_t tcp_port, const char *target,
+	       const char *control)
 {
 	int error = watch_signals(cable);
 
@@ -163,8 +166,10 @@ static int run(struct cable *cable, const char *host, uint16_t tcp_port, const c
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
-		{ "appliance", required_argument, NULL, 'a' }, { "target", required_argument, NULL, 't' },
-		{ "control", required_argument, NULL, 'c' },   { "verbose", no_argument, NULL, 'v' },
+		{ "appliance", required_argument, NULL, 'a' },
+		{ "target", required_argument, NULL, 't' },
+		{ "control", required_argument, NULL, 'c' },
+		{ "verbose", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct cable cable = { .plugged = true };

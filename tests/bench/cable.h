@@ -62,8 +62,8 @@ void port_close(struct port *port); /* what is outstanding is forgotten */
 bool port_is_up(const struct port *port);
 const struct descriptors *port_descriptors(const struct port *port);
 /* data: of transfers to the device. NULL when out of memory. */
-struct transfer *port_submit(struct port *port, enum transfer_kind kind, uint8_t endpoint, const uint8_t *setup,
-			     const void *data, uint32_t length);
+struct transfer *port_submit(struct port *port, enum transfer_kind kind, uint8_t endpoint,
+			     const uint8_t *setup, const void *data, uint32_t length);
 struct transfer *port_control(struct port *port, enum transfer_kind kind, uint8_t type, uint8_t request,
 			      uint16_t value, uint16_t index, uint16_t length, const void *data);
 void port_unlink(struct port *port, struct transfer *transfer);

@@ -26,7 +26,7 @@
 
 struct client {
 	struct control *control;
-	struct loop_source source; /* fd -1: free */
+	struct loop_source source;		/* fd -1: free */
 	bool (*in_effect)(struct cable *cable); /* what its command waits for; NULL: none is open */
 };
 
@@ -92,10 +92,11 @@ static void answer_status(struct client *client)
 	struct cable *cable = client->control->cable;
 	struct plug *plug = cable_plug(cable);
 
-	answer(client, json_pack("{s:b, s:b, s:b, s:b, s:b, s:i, s:I}", "ok", 1, "plugged", cable_is_plugged(cable),
-				 "target", plug_has_target(plug), "appliance", port_is_up(cable_port(cable)),
-				 "attached", plug_is_attached(plug), "configuration", (int)plug_configuration(plug),
-				 "reports", (json_int_t)plug_reports(plug)));
+	answer(client,
+	       json_pack("{s:b, s:b, s:b, s:b, s:b, s:i, s:I}", "ok", 1, "plugged", cable_is_plugged(cable),
+			 "target", plug_has_target(plug), "appliance", port_is_up(cable_port(cable)),
+			 "attached", plug_is_attached(plug), "configuration", (int)plug_configuration(plug),
+			 "reports", (json_int_t)plug_reports(plug)));
 }
 
 static void take_command(struct client *client, const char *command)

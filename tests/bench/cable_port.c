@@ -105,7 +105,8 @@ static void lose(struct port *port, const char *why)
 static void flush(struct port *port)
 {
 	while (port->out.length) {
-		ssize_t n = send(port->source.fd, port->out.at, port->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+			send(port->source.fd, port->out.at, port->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n <= 0)
 			break;
@@ -114,8 +115,8 @@ static void flush(struct port *port)
 	loop_change(port->loop, &port->source, EPOLLIN | (port->out.length ? EPOLLOUT : 0u));
 }
 
-struct transfer *port_submit(struct port *port, enum transfer_kind kind, uint8_t endpoint, const uint8_t *setup,
-			     const void *data, uint32_t length)
+struct transfer *port_submit(struct port *port, enum transfer_kind kind, uint8_t endpoint,
+			     const uint8_t *setup, const void *data, uint32_t length)
 {
 	bool in = setup ? setup[0] & 0x80 : endpoint & 0x80;
 	struct transfer *transfer;
@@ -145,8 +146,14 @@ struct transfer *port_submit(struct port *port, enum transfer_kind kind, uint8_t
 struct transfer *port_control(struct port *port, enum transfer_kind kind, uint8_t type, uint8_t request,
 			      uint16_t value, uint16_t index, uint16_t length, const void *data)
 {
-	const uint8_t setup[8] = { type, request, (uint8_t)value, (uint8_t)(value >> 8),
-				   (uint8_t)index, (uint8_t)(index >> 8), (uint8_t)length, (uint8_t)(length >> 8) };
+	const uint8_t setup[8] = { type,
+				   request,
+				   (uint8_t)value,
+				   (uint8_t)(value >> 8),
+				   (uint8_t)index,
+				   (uint8_t)(index >> 8),
+				   (uint8_t)length,
+				   (uint8_t)(length >> 8) };
 
 	return port_submit(port, kind, 0, setup, data, length);
 }
@@ -176,11 +183,13 @@ static void check_up(struct port *port)
 	loop_timer_cancel(port->loop, &port->timer);
 	port->retry_ns = RETRY_FIRST_NS;
 	port->up = true;
-	log_info("port: the appliance's gadget is there, %zu bytes of configuration", d->configuration_length);
+	log_info("port: the appliance's gadget is there, %zu bytes of configuration",
+		 d->configuration_length);
 	cable_changed(port->cable);
 }
 
-static void take_descriptor(struct port *port, const struct transfer *transfer, const struct usbip_reply *reply)
+static void take_descriptor(struct port *port, const struct transfer *transfer,
+			    const struct usbip_reply *reply)
 {
 	struct descriptors *d = &port->descriptors;
 
@@ -220,8 +229,8 @@ static void take_reply(struct port *port, const struct usbip_reply *reply)
 	if (transfer->kind == TRANSFER_DESCRIPTOR)
 		take_descriptor(port, transfer, reply);
 	else
-		plug_completed(cable_plug(port->cable), transfer, reply->unlinked ? -ECONNRESET : reply->status,
-			       reply->data, reply->length);
+		plug_completed(cable_plug(port->cable), transfer,
+			       reply->unlinked ? -ECONNRESET : reply->status, reply->data, reply->length);
 	free(transfer);
 }
 
@@ -232,7 +241,8 @@ static void take_input(struct port *port)
 	size_t at = 0;
 	ssize_t n = 0;
 
-	while (port->connections == connection && (n = usbip_parse(port->in.at + at, port->in.length - at, &reply)) > 0) {
+	while (port->connections == connection &&
+	       (n = usbip_parse(port->in.at + at, port->in.length - at, &reply)) > 0) {
 		take_reply(port, &reply);
 		at += (size_t)n;
 	}
@@ -278,8 +288,8 @@ static void ask_descriptors(struct port *port)
 	struct transfer *transfer;
 
 	memset(&port->descriptors, 0, sizeof(port->descriptors));
-	transfer = port_control(port, TRANSFER_DESCRIPTOR, 0x80, REQUEST_GET_DESCRIPTOR, DESCRIPTOR_DEVICE << 8, 0,
-				sizeof(port->descriptors.device), NULL);
+	transfer = port_control(port, TRANSFER_DESCRIPTOR, 0x80, REQUEST_GET_DESCRIPTOR,
+				DESCRIPTOR_DEVICE << 8, 0, sizeof(port->descriptors.device), NULL);
 	if (transfer)
 		transfer->value = DESCRIPTOR_DEVICE;
 	transfer = port_control(port, TRANSFER_DESCRIPTOR, 0x80, REQUEST_GET_DESCRIPTOR,
@@ -295,7 +305,8 @@ static void connect_once(struct port *port)
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
-	    (connect(fd, (struct sockaddr *)&port->address, sizeof(port->address)) < 0 && errno != EINPROGRESS)) {
+	    (connect(fd, (struct sockaddr *)&port->address, sizeof(port->address)) < 0 &&
+	     errno != EINPROGRESS)) {
 		log_debug("port: connecting: %s", strerror(errno));
 		if (fd >= 0)
 			close(fd);

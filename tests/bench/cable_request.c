@@ -87,7 +87,8 @@ static void stop_all_polling(struct plug *plug)
 static void interrupt_completed(struct plug *plug, struct transfer *t, uint8_t status, const uint8_t *data,
 				uint32_t length)
 {
-	struct usb_redir_interrupt_receiving_status_header stopped = { .status = status, .endpoint = t->endpoint };
+	struct usb_redir_interrupt_receiving_status_header stopped = { .status = status,
+								       .endpoint = t->endpoint };
 
 	t->interrupt.status = status;
 	t->interrupt.length = (uint16_t)length;
@@ -119,7 +120,8 @@ static void set_configuration_completed(struct plug *plug, const struct transfer
 
 static void alt_completed(struct plug *plug, const struct transfer *t, uint8_t status, uint8_t alt)
 {
-	struct usb_redir_alt_setting_status_header answer = { .status = status, .interface = t->interface,
+	struct usb_redir_alt_setting_status_header answer = { .status = status,
+							      .interface = t->interface,
 							      .alt = alt };
 
 	if (t->kind == TRANSFER_SET_ALT && status == usb_redir_success) {
@@ -140,13 +142,15 @@ void plug_completed(struct plug *plug, struct transfer *t, int status, const uin
 	case TRANSFER_CONTROL:
 		t->control.status = status_of(status);
 		t->control.length = (uint16_t)length;
-		usbredirparser_send_control_packet(plug->parser, t->id, &t->control, length ? in : NULL, (int)length);
+		usbredirparser_send_control_packet(plug->parser, t->id, &t->control, length ? in : NULL,
+						   (int)length);
 		break;
 	case TRANSFER_BULK:
 		t->bulk.status = status_of(status);
 		t->bulk.length = (uint16_t)length;
 		t->bulk.length_high = (uint16_t)(length >> 16);
-		usbredirparser_send_bulk_packet(plug->parser, t->id, &t->bulk, length ? in : NULL, (int)length);
+		usbredirparser_send_bulk_packet(plug->parser, t->id, &t->bulk, length ? in : NULL,
+						(int)length);
 		break;
 	case TRANSFER_INTERRUPT_OUT:
 		t->interrupt.status = status_of(status);
@@ -209,7 +213,8 @@ static void on_set_configuration(void *arg, uint64_t id, struct usb_redir_set_co
 	struct transfer *t;
 
 	stop_all_polling(plug);
-	t = port_control(port_of(plug), TRANSFER_SET_CONFIGURATION, 0, SET_CONFIGURATION, set->configuration, 0, 0, NULL);
+	t = port_control(port_of(plug), TRANSFER_SET_CONFIGURATION, 0, SET_CONFIGURATION, set->configuration,
+			 0, 0, NULL);
 	if (!t) {
 		usbredirparser_send_configuration_status(plug->parser, id, &refused);
 		return;
@@ -222,8 +227,8 @@ static void on_get_configuration(void *arg, uint64_t id)
 {
 	struct usb_redir_configuration_status_header refused = { .status = usb_redir_ioerror };
 	struct plug *plug = arg;
-	struct transfer *t = port_control(port_of(plug), TRANSFER_GET_CONFIGURATION, TYPE_IN, GET_CONFIGURATION, 0, 0,
-					  1, NULL);
+	struct transfer *t = port_control(port_of(plug), TRANSFER_GET_CONFIGURATION, TYPE_IN,
+					  GET_CONFIGURATION, 0, 0, 1, NULL);
 
 	if (t)
 		t->id = id;
@@ -233,13 +238,15 @@ static void on_get_configuration(void *arg, uint64_t id)
 
 static void ask_alt(struct plug *plug, uint64_t id, enum transfer_kind kind, uint8_t interface, uint8_t alt)
 {
-	struct usb_redir_alt_setting_status_header refused = { .status = usb_redir_ioerror, .interface = interface };
+	struct usb_redir_alt_setting_status_header refused = { .status = usb_redir_ioerror,
+							       .interface = interface };
 	struct transfer *t;
 
 	if (kind == TRANSFER_SET_ALT)
 		t = port_control(port_of(plug), kind, TYPE_INTERFACE, SET_INTERFACE, alt, interface, 0, NULL);
 	else
-		t = port_control(port_of(plug), kind, TYPE_IN | TYPE_INTERFACE, GET_INTERFACE, 0, interface, 1, NULL);
+		t = port_control(port_of(plug), kind, TYPE_IN | TYPE_INTERFACE, GET_INTERFACE, 0, interface,
+				 1, NULL);
 	if (!t) {
 		usbredirparser_send_alt_setting_status(plug->parser, id, &refused);
 		return;
@@ -260,7 +267,8 @@ static void on_get_alt(void *arg, uint64_t id, struct usb_redir_get_alt_setting_
 }
 
 /* A request for a disabled endpoint would end vudc's connection: unconfigured, it is answered here. */
-static void on_start_interrupt(void *arg, uint64_t id, struct usb_redir_start_interrupt_receiving_header *start)
+static void on_start_interrupt(void *arg, uint64_t id,
+			       struct usb_redir_start_interrupt_receiving_header *start)
 {
 	struct usb_redir_interrupt_receiving_status_header answer = { .endpoint = start->endpoint };
 	struct plug *plug = arg;
@@ -302,8 +310,8 @@ static void on_control(void *arg, uint64_t id, struct usb_redir_control_packet_h
 	struct transfer *t = NULL;
 
 	if ((packet->requesttype & TYPE_IN) || packet->length == length)
-		t = port_control(port_of(plug), TRANSFER_CONTROL, packet->requesttype, packet->request, packet->value,
-				 packet->index, packet->length, data);
+		t = port_control(port_of(plug), TRANSFER_CONTROL, packet->requesttype, packet->request,
+				 packet->value, packet->index, packet->length, data);
 	if (t) {
 		t->id = id;
 		t->control = *packet;
@@ -315,7 +323,8 @@ static void on_control(void *arg, uint64_t id, struct usb_redir_control_packet_h
 	usbredirparser_free_packet_data(plug->parser, data);
 }
 
-static void on_bulk(void *arg, uint64_t id, struct usb_redir_bulk_packet_header *packet, uint8_t *data, int length)
+static void on_bulk(void *arg, uint64_t id, struct usb_redir_bulk_packet_header *packet, uint8_t *data,
+		    int length)
 {
 	uint32_t wanted = packet->length | (uint32_t)packet->length_high << 16;
 	struct plug *plug = arg;
@@ -334,14 +343,15 @@ static void on_bulk(void *arg, uint64_t id, struct usb_redir_bulk_packet_header 
 	usbredirparser_free_packet_data(plug->parser, data);
 }
 
-static void on_interrupt(void *arg, uint64_t id, struct usb_redir_interrupt_packet_header *packet, uint8_t *data,
-			 int length)
+static void on_interrupt(void *arg, uint64_t id, struct usb_redir_interrupt_packet_header *packet,
+			 uint8_t *data, int length)
 {
 	struct plug *plug = arg;
 	struct transfer *t = NULL;
 
 	if (is_running(plug) && !(packet->endpoint & TYPE_IN))
-		t = port_submit(port_of(plug), TRANSFER_INTERRUPT_OUT, packet->endpoint, NULL, data, (uint32_t)length);
+		t = port_submit(port_of(plug), TRANSFER_INTERRUPT_OUT, packet->endpoint, NULL, data,
+				(uint32_t)length);
 	if (t) {
 		t->id = id;
 		t->interrupt = *packet;
@@ -355,7 +365,8 @@ static void on_interrupt(void *arg, uint64_t id, struct usb_redir_interrupt_pack
 
 static void on_start_iso(void *arg, uint64_t id, struct usb_redir_start_iso_stream_header *start)
 {
-	struct usb_redir_iso_stream_status_header refused = { .status = usb_redir_inval, .endpoint = start->endpoint };
+	struct usb_redir_iso_stream_status_header refused = { .status = usb_redir_inval,
+							      .endpoint = start->endpoint };
 	struct plug *plug = arg;
 
 	usbredirparser_send_iso_stream_status(plug->parser, id, &refused);

@@ -71,8 +71,10 @@ ssize_t usbip_parse(const uint8_t *span, size_t size, struct usbip_reply *reply)
 	if (size < USBIP_HEADER)
 		return 0;
 	command = get32(span + COMMAND);
-	*reply = (struct usbip_reply){ .unlinked = command == RET_UNLINK, .seq = get32(span + SEQ),
-				       .status = (int32_t)get32(span + STATUS), .data = span + USBIP_HEADER };
+	*reply = (struct usbip_reply){ .unlinked = command == RET_UNLINK,
+				       .seq = get32(span + SEQ),
+				       .status = (int32_t)get32(span + STATUS),
+				       .data = span + USBIP_HEADER };
 	if (command == RET_UNLINK)
 		return USBIP_HEADER;
 	if (command != RET_SUBMIT)

@@ -14,7 +14,7 @@
 struct usbip_reply {
 	bool unlinked; /* the answer to an unlink, else to a submit */
 	uint32_t seq;
-	int32_t status; /* 0 or a negative errno (Linux numbers) */
+	int32_t status;	     /* 0 or a negative errno (Linux numbers) */
 	const uint8_t *data; /* in the span; of transfers from the device */
 	uint32_t length;
 };

@@ -190,8 +190,8 @@ static uint32_t keysym(const char *name)
 		const char *name;
 		uint32_t keysym;
 	} names[] = {
-		{ "Return", 0xff0d }, { "Escape", 0xff1b },	{ "Tab", 0xff09 },	 { "Up", 0xff52 },
-		{ "Down", 0xff54 },   { "Caps_Lock", 0xffe5 },	{ "F12", 0xffc9 },	 { "space", ' ' },
+		{ "Return", 0xff0d },  { "Escape", 0xff1b },	{ "Tab", 0xff09 },	 { "Up", 0xff52 },
+		{ "Down", 0xff54 },    { "Caps_Lock", 0xffe5 }, { "F12", 0xffc9 },	 { "space", ' ' },
 		{ "Shift_L", 0xffe1 }, { "Control_L", 0xffe3 }, { "BackSpace", 0xff08 },
 	};
 
@@ -236,7 +236,8 @@ static void command(char *line)
 	double seconds;
 
 	if (sscanf(line, "wait %ldx%ld %lf", &a, &b, &seconds) == 3) {
-		probe.seen = probe.client->width == a && probe.client->height == b ? probe.updates - 1 : probe.updates;
+		probe.seen = probe.client->width == a && probe.client->height == b ? probe.updates - 1 :
+										     probe.updates;
 		serve_until(has_size, a, b, seconds);
 		printf("wait %ldx%ld\n", a, b);
 	} else if (sscanf(line, "update %lf", &seconds) == 1) {
@@ -319,7 +320,8 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	for (;;) {
 		struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
-					 { .fd = probe.stopped ? -1 : probe.client->sock, .events = POLLIN } };
+					 { .fd = probe.stopped ? -1 : probe.client->sock,
+					   .events = POLLIN } };
 		int wait = !probe.stopped && pending() ? 0 : -1;
 
 		if (poll(fds, 2, wait) < 0 && errno != EINTR)

@@ -19,8 +19,8 @@ struct bus;
 
 /* Page thread to session thread. */
 enum bus_request_type {
-	BUS_OPEN,	/* fd: one end of a socketpair that carries RFB of a logged-in person; passes ownership */
-	BUS_STATUS,	/* answer with BUS_STATUS_IS once capture's hw_seq >= min_hw_seq and every session is current */
+	BUS_OPEN, /* fd: one end of a socketpair that carries RFB of a logged-in person; passes ownership */
+	BUS_STATUS, /* answer with BUS_STATUS_IS once capture's hw_seq >= min_hw_seq and every session is current */
 	BUS_CANCEL,	/* the asker of cookie is gone */
 	BUS_DISCONNECT, /* end session_id; its person is told by user */
 };
@@ -40,10 +40,10 @@ struct bus_session {
 	char user[ACCOUNT_NAME_MAX + 1];
 	char peer[BUS_PEER_MAX];
 	char encoding[16];
-	uint64_t since_ms;	/* how long it is open */
-	uint64_t video_bytes;	/* bytes of framebuffer updates handed to its socket or relay */
-	uint64_t updates;	/* framebuffer updates sent */
-	uint64_t hw_seq;	/* the newest Frame it has in whole, as the hardware counts */
+	uint64_t since_ms;	 /* how long it is open */
+	uint64_t video_bytes;	 /* bytes of framebuffer updates handed to its socket or relay */
+	uint64_t updates;	 /* framebuffer updates sent */
+	uint64_t hw_seq;	 /* the newest Frame it has in whole, as the hardware counts */
 	uint64_t keys, pointers; /* input events taken from it */
 };
 

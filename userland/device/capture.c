@@ -23,8 +23,8 @@ struct capture {
 	struct capture_events events;
 	struct capture_source *source;
 	struct lane lanes[CAPTURE_LANES];
-	uint64_t followed;	/* seq of the follower's last Frame */
-	uint32_t generation;	/* of that Frame */
+	uint64_t followed;   /* seq of the follower's last Frame */
+	uint32_t generation; /* of that Frame */
 	uint64_t damage[KVMCAP_MAX_DAMAGE_BYTES / 8];
 };
 
@@ -42,7 +42,8 @@ static void let_go_idle(struct capture *capture)
 			let_go(capture, i);
 }
 
-static void describe(struct capture_frame *to, const struct kvmcap_frame *from, const uint8_t *pixels, uint32_t lane)
+static void describe(struct capture_frame *to, const struct kvmcap_frame *from, const uint8_t *pixels,
+		     uint32_t lane)
 {
 	*to = (struct capture_frame){
 		.pixels = pixels,

@@ -27,7 +27,7 @@
 struct reader {
 	int fd; /* -1: not open */
 	bool holds;
-	bool orphan; /* its card is gone */
+	bool orphan;	     /* its card is gone */
 	uint32_t generation; /* of the mapping */
 	uint32_t slot_count;
 	uint64_t slot_bytes;
@@ -242,8 +242,8 @@ static void give_back(struct reader *reader, const struct kvmcap_frame *frame)
 		reader_close(reader);
 }
 
-static int kernel_acquire(struct capture_source *source, unsigned index, struct kvmcap_frame *frame, uint64_t *damage,
-			  const uint8_t **pixels)
+static int kernel_acquire(struct capture_source *source, unsigned index, struct kvmcap_frame *frame,
+			  uint64_t *damage, const uint8_t **pixels)
 {
 	struct capture_kernel *kernel = kernel_of(source);
 	struct reader *reader = &kernel->readers[index];
@@ -265,8 +265,9 @@ static int kernel_acquire(struct capture_source *source, unsigned index, struct 
 	err = frame_is_sane(frame) ? 0 : -EPROTO;
 	if (!err && pixels)
 		err = map_slots(reader, frame);
-	if (!err && pixels && (frame->slot >= reader->slot_count ||
-			       (uint64_t)frame->stride * frame->height > reader->slot_bytes))
+	if (!err && pixels &&
+	    (frame->slot >= reader->slot_count ||
+	     (uint64_t)frame->stride * frame->height > reader->slot_bytes))
 		err = -EPROTO;
 	if (err) {
 		give_back(reader, frame);

@@ -107,8 +107,8 @@ static void listener_ready(struct loop_source *source, uint32_t events)
 	}
 }
 
-static int ring_acquire(struct capture_source *source, unsigned reader, struct kvmcap_frame *frame, uint64_t *damage,
-			const uint8_t **pixels)
+static int ring_acquire(struct capture_source *source, unsigned reader, struct kvmcap_frame *frame,
+			uint64_t *damage, const uint8_t **pixels)
 {
 	return feed_acquire(ring_of(source)->feed, reader, frame, damage, pixels);
 }

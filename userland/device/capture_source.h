@@ -19,8 +19,8 @@ struct capture_source_events {
 struct capture_source_ops {
 	/* As KVMCAP_IOC_ACQUIRE. damage (KVMCAP_MAX_DAMAGE_BYTES) for the follower, else NULL; *pixels is set
 	 * for lanes only. Every field of frame is checked. */
-	int (*acquire)(struct capture_source *source, unsigned reader, struct kvmcap_frame *frame, uint64_t *damage,
-		       const uint8_t **pixels);
+	int (*acquire)(struct capture_source *source, unsigned reader, struct kvmcap_frame *frame,
+		       uint64_t *damage, const uint8_t **pixels);
 	void (*release)(struct capture_source *source, unsigned reader, const struct kvmcap_frame *frame);
 	/* The current state with fresh counters. */
 	void (*state)(struct capture_source *source, struct capture_mode *mode);

@@ -182,7 +182,8 @@ static void verify_run(struct work_job *job)
 {
 	struct connection *c = (struct connection *)((char *)job - offsetof(struct connection, job));
 
-	c->verdict = account_verify(c->server->accounts, (struct sockaddr *)&c->address, c->hs.user, c->hs.password);
+	c->verdict = account_verify(c->server->accounts, (struct sockaddr *)&c->address, c->hs.user,
+				    c->hs.password);
 }
 
 static void run(struct connection *c);

@@ -13,18 +13,18 @@
 struct config {
 	/* [device] */
 	char state_dir[PATH_MAX]; /* identity, accounts; mode 0700, default /var/lib/kvmnet */
-	char web_dir[PATH_MAX];   /* static pages, default /usr/share/kvmnet/web */
+	char web_dir[PATH_MAX];	  /* static pages, default /usr/share/kvmnet/web */
 	enum log_level log_level; /* default info */
 	/* [capture] */
 	char capture[PATH_MAX]; /* "/dev/kvmcap0", or "unix:PATH" for the user-space ring */
 	/* [hid] */
 	char keyboard[PATH_MAX]; /* "/dev/hidg0", or "unix:PATH" (SOCK_SEQPACKET) for development */
-	char pointer[PATH_MAX];  /* "/dev/hidg1", likewise */
-	char udc[PATH_MAX];      /* UDC's sysfs folder, empty: the only one there is, "none": without */
+	char pointer[PATH_MAX];	 /* "/dev/hidg1", likewise */
+	char udc[PATH_MAX];	 /* UDC's sysfs folder, empty: the only one there is, "none": without */
 	/* [session] */
-	char address[64];    /* numeric; default "::" (both families) */
-	uint16_t first_port; /* video channel, default 900; keyboard and mouse are the next two */
-	bool stock_viewers;  /* VeNCrypt X509Plain on the video port, also TLS 1.2; default yes */
+	char address[64];	 /* numeric; default "::" (both families) */
+	uint16_t first_port;	 /* video channel, default 900; keyboard and mouse are the next two */
+	bool stock_viewers;	 /* VeNCrypt X509Plain on the video port, also TLS 1.2; default yes */
 	uint32_t idle_timeout_s; /* 0: never; default 0 */
 	/* [https] */
 	char https_address[64];

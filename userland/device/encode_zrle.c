@@ -18,7 +18,7 @@ struct tile {
 	struct encode_zrle *z;
 	const struct pixel_map *map;
 	uint32_t width, height, count;
-	uint32_t colours;	/* in the palette; ENCODE_PALETTE_MAX + 1: too many */
+	uint32_t colours; /* in the palette; ENCODE_PALETTE_MAX + 1: too many */
 	uint32_t runs;
 	uint32_t length_bytes;	/* of the run lengths of plain RLE */
 	uint32_t palette_bytes; /* of the runs of palette RLE */
@@ -208,7 +208,9 @@ static struct choice choose(const struct tile *tile)
 	}
 	consider(&best, colours * cpixel + tile->palette_bytes, SUB_PLAIN_RLE + colours);
 	if (colours <= 16)
-		consider(&best, colours * cpixel + (tile->width * packed_bits(colours) + 7) / 8 * tile->height, colours);
+		consider(&best,
+			 colours * cpixel + (tile->width * packed_bits(colours) + 7) / 8 * tile->height,
+			 colours);
 	return best;
 }
 
@@ -255,7 +257,8 @@ void encode_zrle(struct encode_task *task, const struct tiles_rect *rect)
 			struct tile tile = { .z = z, .map = &task->map };
 
 			tile.width = rect->width - x < ENCODE_ZRLE_TILE ? rect->width - x : ENCODE_ZRLE_TILE;
-			tile.height = rect->height - y < ENCODE_ZRLE_TILE ? rect->height - y : ENCODE_ZRLE_TILE;
+			tile.height =
+				rect->height - y < ENCODE_ZRLE_TILE ? rect->height - y : ENCODE_ZRLE_TILE;
 			tile.count = tile.width * tile.height;
 			load(&tile, &task->source, rect->x + x, rect->y + y);
 			convert(&tile);

@@ -229,7 +229,8 @@ static int ensure_configfs(void)
 {
 	if (!access(GADGETS, F_OK))
 		return 0;
-	if (mount("configfs", CONFIGFS, "configfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 && errno != EBUSY) {
+	if (mount("configfs", CONFIGFS, "configfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&
+	    errno != EBUSY) {
 		log_error("gadget: mounting %s: %s", CONFIGFS, strerror(errno));
 		return -errno;
 	}
@@ -256,7 +257,8 @@ static bool take_over(struct gadget *gadget)
 			return false;
 	}
 	read_line(GADGET "/UDC", gadget->udc, sizeof(gadget->udc));
-	if (gadget->udc[0] && ((gadget->wanted && strcmp(gadget->udc, gadget->wanted)) || !udc_exists(gadget->udc)))
+	if (gadget->udc[0] &&
+	    ((gadget->wanted && strcmp(gadget->udc, gadget->wanted)) || !udc_exists(gadget->udc)))
 		gadget_unbind(gadget);
 	return true;
 }

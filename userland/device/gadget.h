@@ -10,8 +10,8 @@
 #include <stdbool.h>
 
 struct gadget {
-	const char *wanted;	 /* UDC to use, NULL: the first there is */
-	char udc[NAME_MAX + 1];	 /* the one it is bound to, "": none */
+	const char *wanted;	/* UDC to use, NULL: the first there is */
+	char udc[NAME_MAX + 1]; /* the one it is bound to, "": none */
 	bool made;
 };
 

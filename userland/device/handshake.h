@@ -42,7 +42,7 @@ enum handshake_event {
 struct handshake {
 	enum handshake_way way;
 	enum handshake_state state;
-	bool tls; /* VeNCrypt's TLS is up */
+	bool tls;	     /* VeNCrypt's TLS is up */
 	const char *refusal; /* not NULL: nobody gets in, and this is why */
 	const char *error;
 	size_t user_len, password_len;

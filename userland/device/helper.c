@@ -88,7 +88,8 @@ static int parse_options(int argc, char **argv, struct options *options)
 		return 2;
 	}
 	if (options->udc && (strchr(options->udc, '/') || !options->udc[0])) {
-		fprintf(stderr, "kvmnet-helper: --udc takes a name of /sys/class/udc, not \"%s\"\n", options->udc);
+		fprintf(stderr, "kvmnet-helper: --udc takes a name of /sys/class/udc, not \"%s\"\n",
+			options->udc);
 		return 2;
 	}
 	return -1;
@@ -144,7 +145,8 @@ static int watch_signals(void)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	helper.signals = (struct loop_source){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-					       .events = EPOLLIN, .ready = signal_ready };
+					       .events = EPOLLIN,
+					       .ready = signal_ready };
 	return helper.signals.fd < 0 ? -errno : loop_watch(helper.loop, &helper.signals);
 }
 

@@ -61,7 +61,8 @@ static bool may_call(int fd)
 	struct ucred peer;
 	socklen_t length = sizeof(peer);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) && (peer.uid == 0 || peer.uid == calls.user);
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) &&
+	       (peer.uid == 0 || peer.uid == calls.user);
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)
@@ -99,8 +100,8 @@ static int listen_at(gid_t group)
 		return -errno;
 	}
 	unlink(path);
-	if (bind(fd, (struct sockaddr *)&calls.address, sizeof(calls.address)) < 0 || chown(path, 0, group) < 0 ||
-	    chmod(path, 0660) < 0 || listen(fd, CALLERS) < 0) {
+	if (bind(fd, (struct sockaddr *)&calls.address, sizeof(calls.address)) < 0 ||
+	    chown(path, 0, group) < 0 || chmod(path, 0660) < 0 || listen(fd, CALLERS) < 0) {
 		int error = -errno;
 
 		umask(mask);

@@ -9,7 +9,8 @@
 #include "lib/loop.h"
 
 /* Listens on path, for root and for user. answer: 0 or an errno for each call. 0 or -errno, logged. */
-int call_listen(struct loop *loop, const char *path, uid_t user, gid_t group, uint8_t (*answer)(uint8_t call));
+int call_listen(struct loop *loop, const char *path, uid_t user, gid_t group,
+		uint8_t (*answer)(uint8_t call));
 void call_close(struct loop *loop);
 
 #endif

@@ -38,8 +38,9 @@ void node_permit(const char *name)
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
 		if (strncmp(name, devices[i].prefix, strlen(devices[i].prefix)) || strchr(name, '/'))
 			continue;
-		if ((size_t)snprintf(path, sizeof(path), "/dev/%s", name) >= sizeof(path) || lstat(path, &st) < 0 ||
-		    !S_ISCHR(st.st_mode) || (st.st_gid == nodes.group && (st.st_mode & 0777) == devices[i].mode))
+		if ((size_t)snprintf(path, sizeof(path), "/dev/%s", name) >= sizeof(path) ||
+		    lstat(path, &st) < 0 || !S_ISCHR(st.st_mode) ||
+		    (st.st_gid == nodes.group && (st.st_mode & 0777) == devices[i].mode))
 			return;
 		if (lchown(path, 0, nodes.group) < 0 || chmod(path, devices[i].mode) < 0)
 			log_error("nodes: %s: %s", path, strerror(errno));
@@ -83,7 +84,8 @@ static void uevent_ready(struct loop_source *source, uint32_t events)
 	ssize_t n;
 
 	(void)events;
-	n = recvfrom(source->fd, message, sizeof(message) - 1, MSG_DONTWAIT, (struct sockaddr *)&from, &from_length);
+	n = recvfrom(source->fd, message, sizeof(message) - 1, MSG_DONTWAIT, (struct sockaddr *)&from,
+		     &from_length);
 	if (n < 0 && errno == ENOBUFS) { /* some were lost: look for ourselves */
 		node_permit_all();
 		nodes.udc_added();
@@ -102,7 +104,8 @@ static void uevent_ready(struct loop_source *source, uint32_t events)
 int node_watch(struct loop *loop, gid_t group, void (*udc_added)(void))
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP };
-	int error = 0, fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+	int error = 0,
+	    fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 
 	nodes.group = group;
 	nodes.udc_added = udc_added;

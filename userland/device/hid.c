@@ -32,8 +32,9 @@
 #include "lib/log.h"
 
 #define MS 1000000ull
-#define PATIENCE_NS (100 * MS)	/* a host polls every 10 ms or faster; one that has not for so long may sleep */
-#define STALE_NS (2000 * MS)	/* input this old is not typed into whatever the Target shows by then */
+#define PATIENCE_NS \
+	(100 * MS)	     /* a host polls every 10 ms or faster; one that has not for so long may sleep */
+#define STALE_NS (2000 * MS) /* input this old is not typed into whatever the Target shows by then */
 #define WAKE_EVERY_NS (1000 * MS)
 #define CONNECT_AGAIN_NS (100 * MS)
 #define CLOSING_MS 100
@@ -386,8 +387,8 @@ static void nodes_ready(struct loop_source *source, uint32_t events)
 		for (int i = 0; i < LANES; i++) {
 			struct lane *lane = &hid->lanes[i];
 
-			if ((event->mask & IN_Q_OVERFLOW) ||
-			    (event->wd == lane->folder_watch && event->len && !strcmp(event->name, lane->name)))
+			if ((event->mask & IN_Q_OVERFLOW) || (event->wd == lane->folder_watch && event->len &&
+							      !strcmp(event->name, lane->name)))
 				lane_node_changed(lane);
 		}
 	}

@@ -20,7 +20,7 @@
 struct hid;
 
 struct hid_events {
-	void (*leds)(void *arg, uint8_t leds);	     /* output report: bit 0 Num, 1 Caps, 2 Scroll */
+	void (*leds)(void *arg, uint8_t leds);		/* output report: bit 0 Num, 1 Caps, 2 Scroll */
 	void (*configured)(void *arg, bool configured); /* the Target's host took or dropped us */
 	void *arg;
 };

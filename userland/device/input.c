@@ -184,7 +184,8 @@ static uint8_t change_buttons(struct input *input, uint8_t was, uint8_t is)
 	uint8_t down = 0;
 
 	for (unsigned i = 0; i < INPUT_BUTTONS; i++) {
-		input->button_holders[i] = (uint8_t)(input->button_holders[i] + (is >> i & 1) - (was >> i & 1));
+		input->button_holders[i] =
+			(uint8_t)(input->button_holders[i] + (is >> i & 1) - (was >> i & 1));
 		if (input->button_holders[i])
 			down |= (uint8_t)(1u << i);
 	}

@@ -91,7 +91,8 @@ void plan_follow(struct plan *plan, const struct plan_screen *screen, bool chang
 	set_all(plan);
 }
 
-void plan_request(struct plan *plan, bool incremental, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
+void plan_request(struct plan *plan, bool incremental, uint32_t x, uint32_t y, uint32_t width,
+		  uint32_t height)
 {
 	plan->requested = true;
 	if (incremental)

@@ -25,12 +25,13 @@ struct plan_screen {
 
 /* Things besides pixels that a Client has to be told; each is one pseudo-rectangle. */
 enum plan_note {
-	PLAN_SIZE = 1 << 0,	/* the framebuffer's size changed */
-	PLAN_REFUSED = 1 << 1,	/* SetDesktopSize is prohibited */
+	PLAN_SIZE = 1 << 0,    /* the framebuffer's size changed */
+	PLAN_REFUSED = 1 << 1, /* SetDesktopSize is prohibited */
 	PLAN_NAME = 1 << 2,
 	PLAN_LEDS = 1 << 3,
-	PLAN_KEYS = 1 << 4,	/* we take QEMU extended key events */
-	PLAN_BLANK = 1 << 5,	/* pixels after all: the whole framebuffer black, before a picture of another size */
+	PLAN_KEYS = 1 << 4, /* we take QEMU extended key events */
+	PLAN_BLANK =
+		1 << 5, /* pixels after all: the whole framebuffer black, before a picture of another size */
 };
 
 struct plan {
@@ -53,7 +54,8 @@ void plan_init(struct plan *plan, const struct plan_screen *screen);
  * understands a new size, else its framebuffer shows what fits. */
 void plan_follow(struct plan *plan, const struct plan_screen *screen, bool changed, bool can_resize);
 /* FramebufferUpdateRequest (RFC 6143 7.5.3). */
-void plan_request(struct plan *plan, bool incremental, uint32_t x, uint32_t y, uint32_t width, uint32_t height);
+void plan_request(struct plan *plan, bool incremental, uint32_t x, uint32_t y, uint32_t width,
+		  uint32_t height);
 
 /* Everything pending goes into damage and is answered by a Frame frame_seq: what the follower
  * saw after that Frame stays pending. */

@@ -85,8 +85,8 @@ static void note_encoding(struct rfb_reader *reader, int32_t encoding)
 }
 
 /* The list may be 256 KiB long: it is folded as it comes. */
-static enum rfb_result read_encodings(struct rfb_reader *reader, const uint8_t *span, size_t len, size_t *used,
-				      struct rfb_message *message)
+static enum rfb_result read_encodings(struct rfb_reader *reader, const uint8_t *span, size_t len,
+				      size_t *used, struct rfb_message *message)
 {
 	while (reader->encodings_left && len - *used >= 4) {
 		note_encoding(reader, (int32_t)rfb_get_u32(span + *used));
@@ -259,7 +259,8 @@ uint8_t *rfb_put_rect(uint8_t *to, uint16_t x, uint16_t y, uint16_t width, uint1
 	return rfb_put_u32(to, (uint32_t)encoding);
 }
 
-uint8_t *rfb_put_ext_desktop_size(uint8_t *to, uint16_t reason, uint16_t status, uint16_t width, uint16_t height)
+uint8_t *rfb_put_ext_desktop_size(uint8_t *to, uint16_t reason, uint16_t status, uint16_t width,
+				  uint16_t height)
 {
 	to = rfb_put_rect(to, reason, status, width, height, RFB_EXT_DESKTOP_SIZE);
 	to = rfb_put_u32(to, 1u << 24); /* one screen, 3 bytes of padding */

@@ -30,7 +30,7 @@
 #define RFB_SMALL_MAX 256
 
 struct rfb_encodings {
-	bool raw, zrle; /* asked for */
+	bool raw, zrle;	   /* asked for */
 	int32_t preferred; /* the first that we speak, else RFB_RAW */
 	bool desktop_size, ext_desktop_size, last_rect, qemu_keys, qemu_leds, desktop_name;
 };
@@ -91,7 +91,8 @@ uint8_t *rfb_put_server_init(uint8_t *to, uint16_t width, uint16_t height, const
 uint8_t *rfb_put_update_header(uint8_t *to, uint16_t rects);
 uint8_t *rfb_put_rect(uint8_t *to, uint16_t x, uint16_t y, uint16_t width, uint16_t height, int32_t encoding);
 /* reason 0: the server's own; 1: this Client asked. status 0: done; 1: prohibited. */
-uint8_t *rfb_put_ext_desktop_size(uint8_t *to, uint16_t reason, uint16_t status, uint16_t width, uint16_t height);
+uint8_t *rfb_put_ext_desktop_size(uint8_t *to, uint16_t reason, uint16_t status, uint16_t width,
+				  uint16_t height);
 uint8_t *rfb_put_name(uint8_t *to, const char *name);
 /* hid_leds: bit 0 Num, 1 Caps, 2 Scroll. */
 uint8_t *rfb_put_leds(uint8_t *to, uint8_t hid_leds);

@@ -64,8 +64,8 @@ static void on_mode(void *arg, const struct capture_mode *mode)
 
 	server->mode = *mode;
 	if (new_signal) {
-		log_info("capture: %s", *screen_signal_text(mode->signal) ? screen_signal_text(mode->signal) :
-									    "picture");
+		log_info("capture: %s",
+			 *screen_signal_text(mode->signal) ? screen_signal_text(mode->signal) : "picture");
 		set_name(server);
 	}
 	if (mode->signal != KVMCAP_SIGNAL_OK && mode->signal != KVMCAP_SIGNAL_STALLED &&
@@ -81,7 +81,8 @@ int screen_open(struct server *server)
 
 	server->screen.width = FIRST_WIDTH;
 	server->screen.height = FIRST_HEIGHT;
-	server->mode.signal = strncmp(server->config->capture, "unix:", 5) ? KVMCAP_SIGNAL_GONE : KVMCAP_SIGNAL_NO_CABLE;
+	server->mode.signal =
+		strncmp(server->config->capture, "unix:", 5) ? KVMCAP_SIGNAL_GONE : KVMCAP_SIGNAL_NO_CABLE;
 	set_name(server);
 	server->capture = capture_open(server->loop, server->config->capture, &events);
 	return server->capture ? 0 : -1;

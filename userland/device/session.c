@@ -159,8 +159,8 @@ static bool take_message(struct session *session, const struct rfb_message *mess
 		set_encodings(session, &message->encodings);
 		return true;
 	case RFB_UPDATE_REQUEST:
-		plan_request(&session->plan, message->request.incremental, message->request.x, message->request.y,
-			     message->request.width, message->request.height);
+		plan_request(&session->plan, message->request.incremental, message->request.x,
+			     message->request.y, message->request.width, message->request.height);
 		return true;
 	case RFB_KEY:
 	case RFB_QEMU_KEY:
@@ -185,8 +185,8 @@ static bool take_input(struct session *session)
 	for (;;) {
 		struct rfb_message message;
 		size_t used;
-		enum rfb_result result = rfb_read(&session->reader, session->in + start, session->in_used - start,
-						  &used, &message);
+		enum rfb_result result = rfb_read(&session->reader, session->in + start,
+						  session->in_used - start, &used, &message);
 
 		start += used;
 		if (result == RFB_ERROR) {
@@ -292,8 +292,8 @@ static struct session *session_new(struct server *server, const char *user, cons
 static void put_server_init(struct session *session)
 {
 	struct encode_buffer *out = &session->task.out;
-	uint8_t *end = rfb_put_server_init(out->data, (uint16_t)session->plan.width, (uint16_t)session->plan.height,
-					   session->server->name);
+	uint8_t *end = rfb_put_server_init(out->data, (uint16_t)session->plan.width,
+					   (uint16_t)session->plan.height, session->server->name);
 
 	out->used = (size_t)(end - out->data);
 }

@@ -30,9 +30,9 @@ struct signal {
 };
 
 static struct nla_policy policy[KVMCAP_A_MAX + 1] = {
-	[KVMCAP_A_INDEX] = { .type = NLA_U32 },	   [KVMCAP_A_EVENT] = { .type = NLA_U32 },
-	[KVMCAP_A_SIGNAL] = { .type = NLA_U32 },   [KVMCAP_A_REASON] = { .type = NLA_STRING },
-	[KVMCAP_A_FRAMES] = { .type = NLA_U64 },   [KVMCAP_A_OVERRUNS] = { .type = NLA_U64 },
+	[KVMCAP_A_INDEX] = { .type = NLA_U32 },	     [KVMCAP_A_EVENT] = { .type = NLA_U32 },
+	[KVMCAP_A_SIGNAL] = { .type = NLA_U32 },     [KVMCAP_A_REASON] = { .type = NLA_STRING },
+	[KVMCAP_A_FRAMES] = { .type = NLA_U64 },     [KVMCAP_A_OVERRUNS] = { .type = NLA_U64 },
 	[KVMCAP_A_DMA_ERRORS] = { .type = NLA_U64 },
 };
 
@@ -85,7 +85,8 @@ struct signal *signal_open(struct loop *loop, uint32_t index, void (*changed)(vo
 
 	if (!signal)
 		return NULL;
-	*signal = (struct signal){ .loop = loop, .index = index, .changed = changed, .arg = arg, .family = -1 };
+	*signal =
+		(struct signal){ .loop = loop, .index = index, .changed = changed, .arg = arg, .family = -1 };
 	signal->ask = nl_socket_alloc();
 	signal->listen = nl_socket_alloc();
 	if (!signal->ask || !signal->listen || genl_connect(signal->ask) || genl_connect(signal->listen)) {
@@ -149,13 +150,14 @@ int signal_get(struct signal *signal, struct signal_state *state)
 	if (!msg)
 		return -ENOMEM;
 	nl_socket_modify_cb(signal->ask, NL_CB_VALID, NL_CB_CUSTOM, on_state, state);
-	if (!genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, signal->family, 0, 0, KVMCAP_CMD_GET, KVMCAP_GENL_VERSION) ||
+	if (!genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, signal->family, 0, 0, KVMCAP_CMD_GET,
+			 KVMCAP_GENL_VERSION) ||
 	    nla_put_u32(msg, KVMCAP_A_INDEX, signal->index)) {
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}
 	err = nl_send_sync(signal->ask, msg); /* frees msg */
-	if (err == -NLE_OBJ_NOTFOUND) /* the module was unloaded: another family number next time */
+	if (err == -NLE_OBJ_NOTFOUND)	      /* the module was unloaded: another family number next time */
 		signal->family = -1;
 	return err ? -ENOENT : 0;
 }

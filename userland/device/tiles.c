@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-void tiles_set_rect(uint64_t *damage, uint32_t width, uint32_t height, uint32_t x, uint32_t y, uint32_t w, uint32_t h)
+void tiles_set_rect(uint64_t *damage, uint32_t width, uint32_t height, uint32_t x, uint32_t y, uint32_t w,
+		    uint32_t h)
 {
 	uint32_t right = x + w < width ? x + w : width, bottom = y + h < height ? y + h : height;
 	size_t words = KVMCAP_DAMAGE_WORDS(width);
@@ -89,7 +90,8 @@ size_t tiles_walk_next(struct tiles_walk *walk, struct tiles_rect rects[TILES_BA
 
 		if (same_columns(walk, runs, found)) {
 			for (uint32_t i = 0; i < found; i++)
-				walk->growing[i].height = (uint16_t)(walk->growing[i].height + runs[i].height);
+				walk->growing[i].height =
+					(uint16_t)(walk->growing[i].height + runs[i].height);
 		} else {
 			memcpy(rects + n, walk->growing, walk->open * sizeof(rects[0]));
 			n += walk->open;

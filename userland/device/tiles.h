@@ -33,7 +33,8 @@ static inline size_t tiles_words(uint32_t width, uint32_t height)
 }
 
 /* Every Tile that touches the rectangle, which is cut to the Frame. */
-void tiles_set_rect(uint64_t *damage, uint32_t width, uint32_t height, uint32_t x, uint32_t y, uint32_t w, uint32_t h);
+void tiles_set_rect(uint64_t *damage, uint32_t width, uint32_t height, uint32_t x, uint32_t y, uint32_t w,
+		    uint32_t h);
 bool tiles_any(const uint64_t *damage, size_t words);
 
 /* Runs of adjacent Tiles, and rows of equal runs, become one rectangle. Fills at most TILES_BATCH of them at a

@@ -101,7 +101,8 @@ void udc_look(struct udc *udc)
 	else if (!find_bound(folder, sizeof(folder)))
 		return;
 	snprintf(path, sizeof(path), "%s/state", folder);
-	udc->source = (struct loop_source){ .fd = open(path, O_RDONLY | O_CLOEXEC), .events = EPOLLPRI,
+	udc->source = (struct loop_source){ .fd = open(path, O_RDONLY | O_CLOEXEC),
+					    .events = EPOLLPRI,
 					    .ready = notified };
 	if (udc->source.fd < 0) {
 		log_warn("usb: %s: %s", path, strerror(errno));

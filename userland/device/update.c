@@ -35,7 +35,8 @@ bool update_send(struct session *session)
 	if (session->encoding)
 		return true;
 	while (session->sent < out->used) {
-		ssize_t n = stream_write(&session->stream, out->data + session->sent, out->used - session->sent);
+		ssize_t n =
+			stream_write(&session->stream, out->data + session->sent, out->used - session->sent);
 
 		if (n == -EAGAIN)
 			return true;
@@ -199,7 +200,8 @@ static int acquire(struct session *session, struct encode_source *source)
 	err = capture_acquire(server->capture, frame);
 	if (err)
 		return err;
-	if (frame->generation != server->screen.generation || wanted_notes(session) || !server->screen.picture) {
+	if (frame->generation != server->screen.generation || wanted_notes(session) ||
+	    !server->screen.picture) {
 		capture_release(server->capture, frame);
 		return -ESTALE;
 	}
