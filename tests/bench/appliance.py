@@ -65,11 +65,9 @@ class Serial:
         self.link = None
         self.changed = threading.Condition()
 
-    def accept(self, timeout=30):
-        self.listener.settimeout(timeout)
-        self.link, _ = self.listener.accept()
+    def accept(self, machine):
+        self.link = machine.accept(self.listener)
         self.listener.close()
-        self.link.settimeout(None)
         threading.Thread(target=self._follow, daemon=True).start()
 
     def _follow(self):
@@ -168,7 +166,7 @@ class Appliance:
                 "-qmp", self.qmp.argument()]
         self.child = child.Child("appliance", argv, self.run_dir)
         for link in (self.console, self.shell, self.qmp):
-            link.accept()
+            link.accept(self.child)
         os.unlink(initrd)
         self.ports = SimpleNamespace(**self._forwarded())
 

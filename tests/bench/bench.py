@@ -20,6 +20,7 @@ from target import Target
 
 BUILD = os.path.join(TOP, "build", "bench")
 LOGS_KEPT = 20
+ENDS = {signal.SIGINT, signal.SIGTERM, signal.SIGCHLD}
 
 
 class Control:
@@ -129,6 +130,11 @@ class Bench:
             self.cable.control({"do": "attached"})
             self.target.restart()
 
+    def ended(self):
+        """A part that is not running any more."""
+        parts = [self.appliance, self.engine, self.cable] + ([self.target] if self.target else [])
+        return next((part.child for part in parts if not part.child.running()), None)
+
     def card_pull(self):
         self.appliance.card_pull()
 
@@ -169,7 +175,6 @@ class Progress:
 
 def demo(target, fps):
     bench = Bench(target=target, fps=fps, progress=Progress())
-    # Both end the wait below, and stop() runs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     bench.start()
     print(f"""
@@ -184,11 +189,14 @@ def demo(target, fps):
   A stock VNC viewer connects to 127.0.0.1::{bench.ports.video} (VeNCrypt, X509Plain).
 
   Ctrl-C ends everything.""", flush=True)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     try:
-        signal.pause()
-    except KeyboardInterrupt:
-        print("\n  ending")
-        bench.keep_logs = False
+        while not (ended := bench.ended()):
+            if signal.sigwait(ENDS) != signal.SIGCHLD:
+                print("\n  ending")
+                bench.keep_logs = False
+                return
+        raise RuntimeError(f"{ended.name} ended:\n{ended.tail()}")
     finally:
         bench.stop()
 
@@ -207,9 +215,11 @@ def main():
         return 0
     try:
         demo(arguments.target, arguments.fps)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

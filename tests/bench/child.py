@@ -5,6 +5,7 @@ import ctypes
 import functools
 import glob
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -45,6 +46,20 @@ class Child:
         if line != b"ready\n":
             self.process.wait()
             raise RuntimeError(f"{self.name} did not start:\n{self.tail()}")
+
+    def accept(self, listener, timeout=60):
+        """The program's connection to a socket of ours; its end comes as an error."""
+        ended = os.pidfd_open(self.pid)
+        try:
+            ready, _, _ = select.select([listener, ended], [], [], timeout)
+        finally:
+            os.close(ended)
+        if listener not in ready:
+            raise RuntimeError(f"{self.name} {'ended' if ready else 'is silent'}:\n{self.tail()}")
+        return listener.accept()[0]
+
+    def running(self):
+        return self.process.poll() is None
 
     def tail(self):
         with open(self.log, "rb") as log:

@@ -6,7 +6,7 @@ import os
 import socket
 
 
-class QmpError(Exception):
+class QmpError(RuntimeError):
     pass
 
 
@@ -24,9 +24,8 @@ class Qmp:
     def argument(self):
         return f"unix:{self.path},server=off"
 
-    def accept(self, timeout=30):
-        self.listener.settimeout(timeout)
-        self.link, _ = self.listener.accept()
+    def accept(self, machine):
+        self.link = machine.accept(self.listener)
         self.listener.close()
         os.unlink(self.path)
         self.link.settimeout(60)

@@ -41,7 +41,7 @@ class Target:
     def start(self):
         # GRUB and SeaBIOS never rest: without a processor to spare, the appliance goes first.
         self.child = Child("target", self.argv, self.run_dir, nice=10)
-        self.qmp.accept()
+        self.qmp.accept(self.child)
 
     def stop(self):
         """Pauses the Target: its picture stands still."""
