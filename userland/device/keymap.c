@@ -10,6 +10,7 @@
 
 /* XT scancode set 1 as PC keyboards send it (Microsoft "Keyboard Scan Code Specification", appendix A),
  * with prefix 0xe0 as bit 7. Fake Shifts (0xaa, 0xb6) are not keys. */
+/* clang-format off */
 static const uint8_t scancodes[256] = {
 	/* the 83 keys of the PC */
 	[0x01] = 0x29,
@@ -182,6 +183,7 @@ static const uint8_t ascii[] = {
 	0x13,	  0x14,	    0x15,     0x16,	0x17,	  0x18,	    0x19,     0x1a,	/* pqrstuvw */
 	0x1b,	  0x1c,	    0x1d,     S | 0x2f, S | 0x31, S | 0x30, S | 0x35,		/* xyz{|}~ */
 };
+/* clang-format on */
 
 /* X11/keysymdef.h and X11/XF86keysym.h, sorted. */
 static const struct {

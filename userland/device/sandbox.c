@@ -15,6 +15,7 @@
 
 /* Everything that glibc, OpenSSL, libwebsockets, libnl and we need once set up. execve, ptrace, mount, module,
  * key, bpf, io_uring and perf calls are what is missing. */
+/* clang-format off */
 static const char *const allowed[] = {
 	/* files */
 	"access",
@@ -182,6 +183,7 @@ static const char *const allowed[] = {
 	"signalfd4",
 	"tgkill",
 };
+/* clang-format on */
 
 int sandbox_early(void)
 {
