@@ -49,7 +49,8 @@ int encode_reserve(struct encode_task *task, uint32_t width, uint32_t height)
 	data = malloc(size);
 	if (!data)
 		return -ENOMEM;
-	memcpy(data, task->out.data, task->out.used);
+	if (task->out.used)
+		memcpy(data, task->out.data, task->out.used);
 	free(task->out.data);
 	task->out.data = data;
 	task->out.size = size;

@@ -17,10 +17,8 @@
 #include "device/sandbox.h"
 #include "device/session.h"
 #include "lib/log.h"
+#include "lib/version.h"
 
-#ifndef KVMNET_VERSION
-#define KVMNET_VERSION "0.1"
-#endif
 #define CONFIG_FILE "/etc/kvmnet/kvmnetd.conf"
 /* Password checks run one at a time: each takes 19 MiB and 50 ms, and guesses are to be slow. */
 #define VERIFIERS 1
