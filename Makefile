@@ -36,8 +36,7 @@ PKG_CFLAGS  = $(eval PKG_CFLAGS := $(call pkg-check,$(PKG_ALL))$(shell pkg-confi
 
 # ---- flags ----
 WARN      := -Wall -Wextra -Werror -Wvla
-VERSION   := 0.1
-CPPFLAGS  += -D_GNU_SOURCE -DKVMNET_VERSION='"$(VERSION)"' -Iuserland -I.
+CPPFLAGS  += -D_GNU_SOURCE -Iuserland -I.
 DEPFLAGS   = -MMD -MP
 HARDEN    := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 HARDEN_LD := -pie -Wl,-z,relro,-z,now -Wl,--as-needed

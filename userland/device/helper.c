@@ -25,10 +25,7 @@
 #include "device/helper_node.h"
 #include "lib/log.h"
 #include "lib/loop.h"
-
-#ifndef KVMNET_VERSION
-#define KVMNET_VERSION "0.1"
-#endif
+#include "lib/version.h"
 
 #define ACCOUNT "kvmnet" /* the daemon's user and group */
 
