@@ -228,7 +228,7 @@ enum kvmcap_attr {
 	KVMCAP_A_READERS,	/* u32: open now */
 	KVMCAP_A_SEQ,		/* u64: newest published Frame */
 	KVMCAP_A_HW_SEQ,	/* u64: the same, as the hardware counts */
-	KVMCAP_A_FRAMES,	/* u64: Frames published since load */
+	KVMCAP_A_FRAMES,	/* u64: Frames published since the device appeared */
 	KVMCAP_A_OVERRUNS,	/* u64: Frames the hardware could not deliver */
 	KVMCAP_A_DMA_ERRORS,	/* u64 */
 	KVMCAP_A_BUSY,		/* u64: ACQUIRE answered -EBUSY for lack of Slots */

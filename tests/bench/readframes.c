@@ -7,6 +7,7 @@
  * --number: the engine's "full" pattern runs; a Frame's one colour must go with its hw_seq.
  * Ends with 0 after N Frames, 2 when the card went away, 1 on any violation.
  */
+/* LINK: */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

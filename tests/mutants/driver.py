@@ -23,9 +23,6 @@ MUTANTS = {
         "engine_ring.c", "damage = eng->damage;",
         "damage = memset(eng->damage, 0, sizeof(eng->damage));",
         "Damage is never under-reported", "readframes with the pattern \"moving\""),
-    "posts-the-newest": (
-        "ring.c", " &&\n	       !slot_is_newest(ring, slot);", ";",
-        "the previous Frame stays until it was compared with", "readframes with the pattern \"moving\""),
     "map-bound-unchecked": (
         "reader.c", "if (first + vma_pages(vma) <= slots->count * (u64)(slots->bytes >> PAGE_SHIFT))", "",
         "a mapping ends with the last Slot", "checkreader"),
