@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The Device's API as functions: an answer, or an ApiError whose message a person can read.
+
+export class ApiError extends Error {
+	constructor(status, message) {
+		super(message);
+		this.status = status; // 0: the Device did not answer
+	}
+}
+
+async function call(method, path, body) {
+	const options = { method, cache: "no-store", credentials: "same-origin" };
+	let response;
+
+	if (body) {
+		options.headers = { "Content-Type": "application/json" };
+		options.body = JSON.stringify(body);
+	}
+	try {
+		response = await fetch(`/api/v1/${path}`, options);
+	} catch {
+		throw new ApiError(0, "The Device does not answer.");
+	}
+	const answer = await response.json().catch(() => ({}));
+	if (!response.ok)
+		throw new ApiError(response.status, answer.error || `The Device answered ${response.status}.`);
+	return answer;
+}
+
+export const state = () => call("GET", "state");
+export const status = () => call("GET", "status");
+export const claim = (code, user, password) => call("POST", "claim", { code, user, password });
+export const login = (user, password) => call("POST", "login", { user, password });
+export const logout = () => call("POST", "logout");
+
+export function socket(name, protocol) {
+	return new WebSocket(`wss://${location.host}/api/v1/${name}`, [protocol]);
+}

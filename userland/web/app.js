@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which page a person sees: claim, log in, or the console. What each does is in gate.js and console.js.
+
+import * as api from "./api.js";
+import { showGate } from "./gate.js";
+import { closeConsole, openConsole } from "./console.js";
+
+const SOON_MS = 3000;
+
+async function choose() {
+	try {
+		await api.status();
+		await openConsole(choose);
+		return;
+	} catch (error) {
+		closeConsole();
+		if (error.status === 409)
+			showGate("claim", choose);
+		else if (error.status === 401)
+			showGate("login", choose);
+		else
+			showGate("wait", choose, error.message);
+		if (error.status !== 409 && error.status !== 401)
+			setTimeout(choose, SOON_MS);
+	}
+}
+
+choose();

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Keeps the console's two WebSockets to the Device: RFB for noVNC, and the Device's
+// status. Connects again by itself, ever more slowly. Shows nothing but the screen.
+
+import RFB from "./novnc/core/rfb.js";
+
+import * as api from "./api.js";
+
+const LONGEST_WAIT_S = 15;
+const ENDED = 1000; // RFC 6455 7.4.1: the Device closed it on purpose
+const RATE_MS = 1000;
+
+// noVNC tells nobody that an update was drawn; package-lock.json pins what this overrides.
+class CountingRFB extends RFB {
+	updates = 0;
+
+	_framebufferUpdate() {
+		const whole = super._framebufferUpdate();
+
+		if (whole) {
+			this.updates++;
+			this.dispatchEvent(new CustomEvent("painted"));
+		}
+		return whole;
+	}
+}
+
+export class Link {
+	state = "connecting"; // waiting (seconds to go), open, ended, closed
+	seconds = 0;
+	painted = false; // this connection has shown a picture
+	#screen;
+	#events;
+	#rfb = null;
+	#watch = null;
+	#timer = 0;
+	#rate = 0;
+	#failures = 0;
+	#bytes = 0;
+	#viewOnly = false;
+
+	// events: changed(), status(status), rate(updates, bytes), refused() when the log-in does not hold
+	constructor(screen, events) {
+		this.#screen = screen;
+		this.#events = events;
+	}
+
+	set viewOnly(on) {
+		this.#viewOnly = on;
+		if (this.#rfb)
+			this.#rfb.viewOnly = on;
+	}
+
+	focus() {
+		this.#rfb?.focus();
+	}
+
+	ctrlAltDel() {
+		this.#rfb?.sendCtrlAltDel();
+	}
+
+	async now() {
+		this.#drop();
+		this.#become("connecting");
+		try {
+			const status = await api.status();
+
+			if (this.state !== "connecting")
+				return;
+			this.#events.status(status);
+			this.#connect();
+		} catch (error) {
+			if (this.state !== "connecting")
+				return;
+			if (error.status === 401 || error.status === 409)
+				this.#events.refused();
+			else
+				this.#wait();
+		}
+	}
+
+	close() {
+		this.#drop();
+		this.state = "closed";
+	}
+
+	#become(state) {
+		this.state = state;
+		this.#events.changed();
+	}
+
+	#connect() {
+		const socket = api.socket("console", "binary");
+		const rfb = new CountingRFB(this.#screen, socket, { shared: true });
+
+		this.#rfb = rfb;
+		rfb.viewOnly = this.#viewOnly;
+		rfb.scaleViewport = true;
+		rfb.showDotCursor = true; // the Target draws its own pointer: ours must not hide it, nor be lost
+		rfb.background = "transparent";
+		socket.addEventListener("message", (event) => {
+			this.#bytes += event.data.byteLength;
+		});
+		socket.addEventListener("close", (event) => this.#lost(rfb, event.code));
+		rfb.addEventListener("connect", () => {
+			this.#failures = 0;
+			this.#become("open");
+			if (document.activeElement === document.body)
+				rfb.focus();
+		});
+		rfb.addEventListener("painted", () => this.#drawn());
+		this.#watchStatus();
+		this.#measure();
+	}
+
+	#drawn() {
+		if (this.painted)
+			return;
+		this.painted = true;
+		this.#events.changed();
+	}
+
+	#watchStatus() {
+		const socket = api.socket("events", "events");
+
+		this.#watch = socket;
+		socket.addEventListener("message", (event) => this.#events.status(JSON.parse(event.data)));
+		// The console's own socket tells that the Device is gone; this one alone is only opened again.
+		socket.addEventListener("close", () => {
+			if (this.#watch === socket && this.state === "open")
+				this.#lost(this.#rfb, 0);
+		});
+	}
+
+	// Runs only while something arrives or the last figures are not yet zero: a still screen costs nothing.
+	#measure() {
+		let bytes = this.#bytes;
+		let updates = 0;
+
+		this.#rate = setInterval(() => {
+			this.#events.rate(this.#rfb.updates - updates, this.#bytes - bytes);
+			bytes = this.#bytes;
+			updates = this.#rfb.updates;
+		}, RATE_MS);
+	}
+
+	#lost(rfb, code) {
+		if (rfb !== this.#rfb || this.state === "closed")
+			return;
+		const open = this.state === "open";
+
+		this.#drop();
+		if (code === ENDED && open)
+			this.#become("ended");
+		else
+			this.#wait();
+	}
+
+	// Twice as long after each failure, and not all browsers at the same moment.
+	#wait() {
+		const longest = Math.min(2 ** this.#failures++, LONGEST_WAIT_S);
+
+		this.seconds = Math.max(1, Math.round(longest * (0.75 + Math.random() / 2)));
+		this.#become("waiting");
+		this.#timer = setInterval(() => {
+			this.seconds--;
+			if (this.seconds > 0)
+				this.#events.changed();
+			else
+				this.now();
+		}, 1000);
+	}
+
+	#drop() {
+		const rfb = this.#rfb;
+		const watch = this.#watch;
+
+		clearInterval(this.#timer);
+		clearInterval(this.#rate);
+		this.#rfb = this.#watch = null;
+		this.painted = false;
+		rfb?.disconnect();
+		watch?.close();
+		this.#screen.replaceChildren();
+	}
+}
