@@ -206,7 +206,7 @@ web: $(if $(wildcard userland/web/package-lock.json),$(B)/web/.done) ## the brow
 $(B)/npm/.done: $(wildcard userland/web/package.json userland/web/package-lock.json)
 	$(call say,NPM,userland/web/package-lock.json)
 	$(Q)mkdir -p $(@D) && cp $^ $(@D)/
-	$(Q)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --omit=dev --loglevel=error >npm.log || { cat npm.log >&2; exit 1; }
+	$(Q)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log || { cat npm.log >&2; exit 1; }
 	$(Q)touch $@
 
 $(B)/web/.done: $(B)/npm/.done $(WEB_SRC)
