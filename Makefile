@@ -212,7 +212,7 @@ $(B)/npm/.done: $(wildcard userland/web/package.json userland/web/package-lock.j
 $(B)/web/.done: $(B)/npm/.done $(WEB_SRC)
 	$(call say,WEB,$(@D))
 	$(Q)rm -rf $(@D) && mkdir -p $(@D)/novnc
-	$(Q)cp -R userland/web/. $(@D)/ && rm -rf $(@D)/node_modules $(@D)/package.json $(@D)/package-lock.json
+	$(Q)cp -R userland/web/. $(@D)/ && rm -rf $(addprefix $(@D)/,node_modules package.json package-lock.json console.png)
 	$(Q)cp -R $(B)/npm/node_modules/@novnc/novnc/core $(B)/npm/node_modules/@novnc/novnc/vendor $(@D)/novnc/
 	$(Q)cp $(B)/npm/node_modules/@novnc/novnc/LICENSE.txt $(@D)/novnc/
 	$(Q)touch $@

@@ -6,10 +6,10 @@ cd "$(dirname "$0")/../.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kvmnet/checkpatch-6.1
 tarball=/usr/src/linux-source-6.1.tar.xz
 if [ ! -e "$cache/checkpatch.pl" ]; then
+	echo "unpacking checkpatch.pl from $tarball into $cache" >&2
 	mkdir -p "$cache.$$"
-	for file in checkpatch.pl const_structs.checkpatch spelling.txt; do
-		tar -xJf "$tarball" -O --occurrence=1 "linux-source-6.1/scripts/$file" >"$cache.$$/$file"
-	done
+	tar -xJf "$tarball" -C "$cache.$$" --strip-components=2 --occurrence=1 \
+		linux-source-6.1/scripts/{checkpatch.pl,const_structs.checkpatch,spelling.txt}
 	rm -rf "$cache"
 	mv "$cache.$$" "$cache"
 fi
