@@ -60,7 +60,9 @@ static int receive(struct feeder *feeder)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { &in, sizeof(in) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	struct cmsghdr *cmsg;
 	ssize_t n = recvmsg(feeder->fd, &msg, MSG_CMSG_CLOEXEC);
 	int fd = -1;
@@ -76,7 +78,8 @@ static int receive(struct feeder *feeder)
 		return map_slots(feeder, &in, fd);
 	if (in.type == PRODUCER_TAKEN)
 		feeder->taken = in.hw_seq;
-	if (in.type == PRODUCER_FREE && in.generation == feeder->generation && feeder->free_count < FEEDER_QUEUE)
+	if (in.type == PRODUCER_FREE && in.generation == feeder->generation &&
+	    feeder->free_count < FEEDER_QUEUE)
 		feeder->free_slots[feeder->free_count++] = in.slot;
 	return 0;
 }
@@ -111,7 +114,9 @@ void feeder_close(struct feeder *feeder)
 
 int feeder_mode(struct feeder *feeder, uint32_t width, uint32_t height)
 {
-	struct producer_message mode = { .type = PRODUCER_MODE, .width = width, .height = height, .refresh_mhz = 60000 };
+	struct producer_message mode = {
+		.type = PRODUCER_MODE, .width = width, .height = height, .refresh_mhz = 60000
+	};
 	uint32_t before = feeder->generation;
 
 	free(feeder->image);
@@ -130,8 +135,8 @@ int feeder_mode(struct feeder *feeder, uint32_t width, uint32_t height)
 bool feeder_parse_signal(const char *name, uint32_t *signal)
 {
 	/* In the order of enum kvmcap_signal. */
-	static const char *const names[] = { "ok",	    "no-cable",	 "no-signal", "no-sync",     "unsupported",
-					     "protected", "stalled", "quarantined", "gone" };
+	static const char *const names[] = { "ok",	  "no-cable", "no-signal",   "no-sync", "unsupported",
+					     "protected", "stalled",  "quarantined", "gone" };
 
 	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(name, names[i])) {
@@ -170,7 +175,9 @@ static void fill(struct feeder *feeder, uint32_t x, uint32_t y, uint32_t width, 
 	for (uint32_t row = y; row < y + height && row < feeder->height; row++)
 		for (uint32_t col = x; col < x + width && col < feeder->width; col++)
 			feeder->image[(size_t)row * feeder->width + col] =
-				noise ? next_random(feeder) & 0xffffff : (row + col) % 3 ? 0 : colour;
+				noise		? next_random(feeder) & 0xffffff :
+				(row + col) % 3 ? 0 :
+						  colour;
 }
 
 static void type_glyph(struct feeder *feeder)
@@ -178,7 +185,8 @@ static void type_glyph(struct feeder *feeder)
 	uint32_t columns = feeder->width / GLYPH_WIDTH, rows = feeder->height / GLYPH_HEIGHT;
 	uint32_t at = feeder->step % (columns * rows);
 
-	fill(feeder, at % columns * GLYPH_WIDTH, at / columns * GLYPH_HEIGHT, GLYPH_WIDTH, GLYPH_HEIGHT, false);
+	fill(feeder, at % columns * GLYPH_WIDTH, at / columns * GLYPH_HEIGHT, GLYPH_WIDTH, GLYPH_HEIGHT,
+	     false);
 }
 
 static void scroll(struct feeder *feeder)
@@ -209,7 +217,8 @@ void feeder_draw(struct feeder *feeder, enum feeder_scene scene)
 		scroll(feeder);
 		break;
 	case FEEDER_VIDEO:
-		fill(feeder, feeder->width / 4, feeder->height / 4, feeder->width / 2, feeder->height / 2, true);
+		fill(feeder, feeder->width / 4, feeder->height / 4, feeder->width / 2, feeder->height / 2,
+		     true);
 		break;
 	case FEEDER_FULL:
 		change_all(feeder);

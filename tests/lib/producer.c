@@ -86,7 +86,8 @@ static void command(struct feeder *feeder, const char *line)
 		answer(feeder_mode(feeder, a, b), "");
 	} else if (sscanf(line, "signal %255s", word) == 1 && feeder_parse_signal(word, &signal)) {
 		answer(feeder_signal(feeder, signal), "");
-	} else if ((n = sscanf(line, "frame %255s %u", word, &count)) >= 1 && feeder_parse_scene(word, &scene)) {
+	} else if ((n = sscanf(line, "frame %255s %u", word, &count)) >= 1 &&
+		   feeder_parse_scene(word, &scene)) {
 		frames(feeder, scene, n == 1 ? 1 : count);
 	} else if (sscanf(line, "dump %255s", word) == 1) {
 		answer(dump(feeder, word), "");

@@ -24,8 +24,9 @@ int main(int argc, char **argv)
 	store = account_open(argv[1]);
 	if (!store)
 		return EXIT_FAILURE;
-	result = account_claim_code(store, code, sizeof(code)) ? account_claim(store, NULL, code, argv[2], password) :
-								  ACCOUNT_CLAIMED;
+	result = account_claim_code(store, code, sizeof(code)) ?
+			 account_claim(store, NULL, code, argv[2], password) :
+			 ACCOUNT_CLAIMED;
 	account_close(store);
 	if (result == ACCOUNT_OK)
 		return EXIT_SUCCESS;
