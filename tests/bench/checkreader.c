@@ -173,7 +173,7 @@ static void mappings_have_bounds(int fd, const struct kvmcap_meta *meta)
 static void meta_page_is_consistent(int fd, const struct kvmcap_meta *meta)
 {
 	const struct kvmcap_meta *page = mmap(NULL, sizeof(*page), PROT_READ, MAP_SHARED, fd, 0);
-	struct kvmcap_meta copy;
+	struct kvmcap_meta copy = { 0 };
 
 	expect(page != MAP_FAILED, "meta maps");
 	if (page == MAP_FAILED)
