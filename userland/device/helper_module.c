@@ -54,6 +54,7 @@ int module_load(const char *name)
 		log_error("modules: libkmod does not start");
 		return -ENOMEM;
 	}
+	kmod_set_log_priority(modules.ctx, 0); /* what goes wrong is told below */
 	error = look_up(name, &module);
 	if (error < 0) {
 		log_error("modules: %s: %s", name, error == -ENOENT ? "no such module" : strerror(-error));

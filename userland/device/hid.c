@@ -55,6 +55,7 @@ struct lane {
 	struct loop_timer timer;
 	uint64_t busy_since_ns; /* a report is in the kernel's hands; 0: none */
 	bool deaf;		/* nobody took reports lately: only "all up" waits */
+	bool by_person;		/* somebody's input waits: worth waking a host, as our own "all up" is not */
 };
 
 struct hid {
@@ -141,14 +142,15 @@ static void lane_close(struct lane *lane)
 }
 
 /* Asks the helper for remote wake-up. Whether it worked is seen by the host polling again. */
-static void wake_host(struct hid *hid)
+static void wake_host(struct lane *lane)
 {
 	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HELPER_SOCKET };
 	const char call = HELPER_WAKE;
+	struct hid *hid = lane->hid;
 	uint64_t now = loop_now_ns();
 	int fd;
 
-	if (!hid->follows_udc || (hid->woken_ns && now - hid->woken_ns < WAKE_EVERY_NS))
+	if (!lane->by_person || !hid->follows_udc || (hid->woken_ns && now - hid->woken_ns < WAKE_EVERY_NS))
 		return;
 	hid->woken_ns = now;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -207,7 +209,7 @@ static void lane_flush(struct lane *lane)
 		if (!lane->busy_since_ns)
 			lane->busy_since_ns = loop_now_ns();
 		if (lane->deaf)
-			wake_host(lane->hid);
+			wake_host(lane);
 		else
 			lane_busy(lane);
 		return;
@@ -217,6 +219,7 @@ static void lane_flush(struct lane *lane)
 /* True when an event may be queued; one that follows a stall tries first whether it is over. */
 static bool lane_hears(struct lane *lane)
 {
+	lane->by_person = true;
 	if (lane->deaf)
 		lane_flush(lane);
 	if (lane->deaf)
@@ -265,6 +268,7 @@ static void lane_ready(struct loop_source *source, uint32_t events)
 	}
 	if (events & EPOLLOUT) {
 		lane->busy_since_ns = 0;
+		lane->by_person = false;
 		loop_timer_cancel(lane->hid->loop, &lane->timer);
 		lane_flush(lane);
 	}
@@ -347,7 +351,7 @@ static void lane_expired(struct loop_timer *timer)
 	if (!lane->busy_since_ns)
 		return;
 	if (lane_usable(lane))
-		wake_host(lane->hid);
+		wake_host(lane);
 	if (lane->deaf || !lane_queue(lane)->count)
 		return;
 	waited = loop_now_ns() - lane->busy_since_ns;
