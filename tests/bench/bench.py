@@ -104,6 +104,7 @@ class Bench:
         self.appliance = Appliance(self.run_dir, mem, smp, append, os.path.join(self.run_dir, "card.sock"))
         self.engine = None
         self.keep_logs = True
+        self.stopped = False
 
     def start(self):
         try:
@@ -142,14 +143,16 @@ class Bench:
         self.appliance.card_put()
 
     def stop(self):
-        """Ends every part; the logs stay when a test or the start failed (keep_logs)."""
+        """Ends every part; the logs stay unless keep_logs is cleared. Again does nothing."""
+        if self.stopped:
+            return
+        self.stopped = True
         for part in (self.target, self.cable, self.engine, self.appliance):
             if part:
                 part.end()
         if self.keep_logs:
             self._save_logs()
         child.remove_run_dir(self.run_dir)
-
 
     def _save_logs(self):
         base = os.path.join(TOP, "build", "bench-logs")
