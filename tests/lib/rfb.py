@@ -151,7 +151,7 @@ class Client:
 
     def ext_size(self, reason, status, width, height):
         equal(self.unpack("B3x")[0], 1, "screens")
-        equal(self.unpack("IHHHHI"), (0, 0, 0, width, height, 0), "screen")
+        equal(self.unpack("IHHHHI"), (1, 0, 0, width, height, 0), "screen")
         if reason == 1:
             self.refused = status
         if (width, height) != (self.width, self.height):

@@ -32,8 +32,8 @@ static unsigned holders(void)
 	return n;
 }
 
-static int fake_acquire(struct capture_source *source, unsigned reader, struct kvmcap_frame *frame, uint64_t *damage,
-			const uint8_t **pixels)
+static int fake_acquire(struct capture_source *source, unsigned reader, struct kvmcap_frame *frame,
+			uint64_t *damage, const uint8_t **pixels)
 {
 	(void)source;
 	assert_int_equal(fake.held[reader], 0);

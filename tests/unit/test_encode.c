@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Encodings against a decoder by the book (RFC 6143 7.7): every subencoding, odd sizes, formats, many rectangles. */
+/* Encodings against a decoder by the book (RFC 6143 7.7): subencodings, odd sizes, formats, many rectangles. */
 /* LINK: userland/device/encode.c userland/device/encode_raw.c userland/device/encode_zrle.c
  * userland/device/tiles.c userland/device/pixel.c userland/device/rfb.c | -lz */
 #include <setjmp.h>
@@ -74,8 +74,8 @@ static void decode_runs(struct decoder *d, uint32_t *tile, uint32_t count, const
 	}
 }
 
-static void decode_packed(struct decoder *d, uint32_t *tile, uint32_t width, uint32_t height, const uint32_t *palette,
-			  uint32_t colours)
+static void decode_packed(struct decoder *d, uint32_t *tile, uint32_t width, uint32_t height,
+			  const uint32_t *palette, uint32_t colours)
 {
 	uint32_t bits = colours <= 2 ? 1 : colours <= 4 ? 2 : 4;
 
@@ -113,7 +113,8 @@ static void decode_tile(struct decoder *d, uint32_t *tile, uint32_t width, uint3
 		fail_msg("subencoding %u", kind);
 }
 
-static void store(struct decoder *d, uint32_t x, uint32_t y, uint32_t width, uint32_t height, const uint32_t *tile)
+static void store(struct decoder *d, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
+		  const uint32_t *tile)
 {
 	for (uint32_t row = 0; row < height; row++)
 		memcpy(d->pixels + (y + row) * d->width + x, tile + row * width, width * 4);
@@ -134,7 +135,8 @@ static size_t decode_zrle(struct decoder *d, const uint8_t *from, const struct t
 	assert_int_equal(d->stream.avail_in, 0);
 	for (uint32_t y = 0; y < r->height; y += 64) {
 		for (uint32_t x = 0; x < r->width; x += 64) {
-			uint32_t w = r->width - x < 64 ? r->width - x : 64, h = r->height - y < 64 ? r->height - y : 64;
+			uint32_t w = r->width - x < 64 ? r->width - x : 64,
+				 h = r->height - y < 64 ? r->height - y : 64;
 
 			decode_tile(d, tile, w, h);
 			store(d, r->x + x, r->y + y, w, h, tile);
@@ -164,7 +166,8 @@ static unsigned decode_update(struct decoder *d, const struct encode_buffer *out
 	unsigned count = rfb_get_u16(out->data + 2), n;
 
 	for (n = 0; n < count; n++) {
-		struct tiles_rect r = { rfb_get_u16(at), rfb_get_u16(at + 2), rfb_get_u16(at + 4), rfb_get_u16(at + 6) };
+		struct tiles_rect r = { rfb_get_u16(at), rfb_get_u16(at + 2), rfb_get_u16(at + 4),
+					rfb_get_u16(at + 6) };
 		int32_t encoding = (int32_t)rfb_get_u32(at + 8);
 
 		at += 12;
@@ -189,7 +192,8 @@ static void paint(struct scene *s)
 
 	for (uint32_t y = 0; y < s->height; y += 64) {
 		for (uint32_t x = 0; x < s->width; x += 64) {
-			uint32_t of = colours[rnd() % 6], longest = 1 + rnd() % 400, base = rnd(), run = 0, pixel = 0;
+			uint32_t of = colours[rnd() % 6], longest = 1 + rnd() % 400, base = rnd(), run = 0,
+				 pixel = 0;
 
 			for (uint32_t i = y; i < y + 64 && i < s->height; i++) {
 				for (uint32_t j = x; j < x + 64 && j < s->width; j++) {
@@ -197,7 +201,8 @@ static void paint(struct scene *s)
 						run = rnd() % longest;
 						pixel = base + rnd() % of * 40503;
 					}
-					((uint32_t *)(s->pixels + i * s->stride))[j] = (pixel & 0xffffff) | rnd() << 24;
+					((uint32_t *)(s->pixels + i * s->stride))[j] =
+						(pixel & 0xffffff) | rnd() << 24;
 				}
 			}
 		}
@@ -257,10 +262,14 @@ static void round_trip(uint32_t width, uint32_t height, const struct pixel_forma
 static void every_format_and_odd_size_comes_back(void **state)
 {
 	static const struct pixel_format formats[] = {
-		{ 32, 24, false, true, 255, 255, 255, 16, 8, 0 }, { 32, 24, true, true, 255, 255, 255, 16, 8, 0 },
-		{ 32, 24, false, true, 255, 255, 255, 24, 16, 8 }, { 32, 24, true, true, 255, 255, 255, 8, 16, 24 },
-		{ 32, 32, false, true, 255, 255, 255, 0, 12, 24 }, { 16, 16, false, true, 31, 63, 31, 11, 5, 0 },
-		{ 16, 15, true, true, 31, 31, 31, 10, 5, 0 },	   { 8, 8, false, true, 7, 7, 3, 0, 3, 6 },
+		{ 32, 24, false, true, 255, 255, 255, 16, 8, 0 },
+		{ 32, 24, true, true, 255, 255, 255, 16, 8, 0 },
+		{ 32, 24, false, true, 255, 255, 255, 24, 16, 8 },
+		{ 32, 24, true, true, 255, 255, 255, 8, 16, 24 },
+		{ 32, 32, false, true, 255, 255, 255, 0, 12, 24 },
+		{ 16, 16, false, true, 31, 63, 31, 11, 5, 0 },
+		{ 16, 15, true, true, 31, 31, 31, 10, 5, 0 },
+		{ 8, 8, false, true, 7, 7, 3, 0, 3, 6 },
 	};
 	static const uint32_t sizes[][2] = { { 64, 64 }, { 65, 127 }, { 333, 201 }, { 129, 64 } };
 	static unsigned kinds[256];

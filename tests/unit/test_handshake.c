@@ -132,7 +132,8 @@ static void bad_bytes_fail(void **state)
 	handshake_start(&hs, HANDSHAKE_TLS, NULL);
 	assert_int_equal(FEED("RFB 003.008\n\x13\0\2\0\0\1\0\0\0\0\x41\0\0\0\1"), HANDSHAKE_FAILED);
 	handshake_start(&hs, HANDSHAKE_TLS, NULL);
-	assert_int_equal(FEED("RFB 003.008\n\x13\0\2\0\0\1\0\xff\xff\xff\xff\xff\xff\xff\xff"), HANDSHAKE_FAILED);
+	assert_int_equal(FEED("RFB 003.008\n\x13\0\2\0\0\1\0\xff\xff\xff\xff\xff\xff\xff\xff"),
+			 HANDSHAKE_FAILED);
 	handshake_start(&hs, HANDSHAKE_TLS, NULL);
 	assert_int_equal(FEED("RFB 003.008\n\x13\0\2\0\0\1\0\0\0\0\1\0\0\0\2ab\0"), HANDSHAKE_FAILED);
 }

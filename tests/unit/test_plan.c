@@ -62,7 +62,9 @@ static void a_client_starts_with_everything(void **state)
 
 static void nothing_changed_is_nothing_to_send(void **state)
 {
-	struct capture_frame still = { .seq = 2, .base_seq = 1, .generation = 640, .width = 640, .height = 480 };
+	struct capture_frame still = {
+		.seq = 2, .base_seq = 1, .generation = 640, .width = 640, .height = 480
+	};
 
 	(void)state;
 	memset(damage, 0, sizeof(damage));
@@ -142,7 +144,7 @@ static void a_lost_picture_is_everything_and_so_is_its_return(void **state)
 
 static void a_client_that_cannot_resize_keeps_its_size(void **state)
 {
-	struct capture_frame large = { .seq = 2, .generation = 9, .width = 1024, .height = 768, .full = true };
+	struct capture_frame large = { .seq = 2, .generation = 9, .width = 800, .height = 600, .full = true };
 
 	(void)state;
 	memset(damage, 0xff, sizeof(damage));

@@ -12,17 +12,20 @@
 #include "device/rfb.h"
 
 static const uint8_t stream[] = {
-	2, 0, 0, 4, 0, 0, 0, 16, 0, 0, 0, 0, 0xff, 0xff, 0xfe, 0xcc, 0x12, 0x34, 0x56, 0x78, /* SetEncodings */
-	6, 0, 0, 0, 0, 0, 0, 5, 4, 1, 4, 1, 4,						      /* ClientCutText */
-	4, 1, 0, 0, 0, 0, 0xff, 0x0d,							      /* KeyEvent */
-	255, 0, 0, 1, 0, 0, 0, 'a', 0, 0, 0, 0x1e,					      /* QEMU key */
-	5, 3, 0x01, 0x02, 0x03, 0x04,							      /* PointerEvent */
-	251, 0, 0, 9, 0, 9, 1, 0, 4, 4, 4, 4, 0, 0, 0, 0, 0, 9, 0, 9, 0, 0, 0, 0,		      /* SetDesktopSize */
-	3, 1, 0, 1, 0, 2, 0, 3, 0, 4,							      /* request */
+	2,    0,    0,	  4,	0,    0,    0,	  16,	0, 0, 0, 0,    0xff,
+	0xff, 0xfe, 0xcc, 0x12, 0x34, 0x56, 0x78,			  /* SetEncodings */
+	6,    0,    0,	  0,	0,    0,    0,	  5,	4, 1, 4, 1,    4, /* ClientCutText */
+	4,    1,    0,	  0,	0,    0,    0xff, 0x0d,			  /* KeyEvent */
+	255,  0,    0,	  1,	0,    0,    0,	  'a',	0, 0, 0, 0x1e,	  /* QEMU key */
+	5,    3,    0x01, 0x02, 0x03, 0x04,				  /* PointerEvent */
+	251,  0,    0,	  9,	0,    9,    1,	  0,	4, 4, 4, 4,    0,
+	0,    0,    0,	  0,	9,    0,    9,	  0,	0, 0, 0, /* SetDesktopSize */
+	3,    1,    0,	  1,	0,    2,    0,	  3,	0, 4,	 /* request */
 };
 
 /* Reads a stream in spans that end after each `step` bytes; returns the messages. */
-static unsigned read_all(const uint8_t *bytes, size_t len, size_t step, struct rfb_message *messages, unsigned max)
+static unsigned read_all(const uint8_t *bytes, size_t len, size_t step, struct rfb_message *messages,
+			 unsigned max)
 {
 	struct rfb_reader reader = { 0 };
 	size_t start = 0;
@@ -53,8 +56,9 @@ static unsigned read_all(const uint8_t *bytes, size_t len, size_t step, struct r
 
 static void messages_are_the_same_however_they_are_cut(void **state)
 {
-	static const enum rfb_type types[] = { RFB_SET_ENCODINGS, RFB_KEY,		RFB_QEMU_KEY,
-					       RFB_POINTER,	  RFB_SET_DESKTOP_SIZE, RFB_UPDATE_REQUEST };
+	static const enum rfb_type types[] = { RFB_SET_ENCODINGS,    RFB_KEY,
+					       RFB_QEMU_KEY,	     RFB_POINTER,
+					       RFB_SET_DESKTOP_SIZE, RFB_UPDATE_REQUEST };
 	struct rfb_message m[16];
 
 	(void)state;

@@ -88,7 +88,8 @@ static void the_worst_case_comes_in_batches(void **state)
 	memset(damage, 0, sizeof(damage));
 	for (uint32_t row = 0; row < KVMCAP_TILES(height); row++)
 		for (uint32_t word = 0; word < KVMCAP_DAMAGE_WORDS(width); word++)
-			damage[row * KVMCAP_DAMAGE_WORDS(width) + word] = row % 2 ? 0x5555555555555555 : ~0x5555555555555555;
+			damage[row * KVMCAP_DAMAGE_WORDS(width) + word] =
+				row % 2 ? 0x5555555555555555 : ~0x5555555555555555;
 	assert_int_equal(walk_all(width, height, false, seen), 128 * 144);
 	check_cover(width, height, seen, true);
 	free(seen);

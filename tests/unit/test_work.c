@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The worker pool: each job runs once, done() is on the loop's thread, freeing finishes what was submitted. */
+/* The worker pool: each job runs once, done() is on the loop's thread, freeing finishes what is left. */
 /* LINK: userland/lib/work.c userland/lib/loop.c | -lpthread */
 #include <pthread.h>
 #include <setjmp.h>

@@ -19,9 +19,9 @@ struct bus;
 
 /* Page thread to session thread. */
 enum bus_request_type {
-	BUS_OPEN, /* fd: one end of a socketpair that carries RFB of a logged-in person; passes ownership */
-	BUS_STATUS, /* answer with BUS_STATUS_IS once capture's hw_seq >= min_hw_seq and every session is current */
-	BUS_CANCEL,	/* the asker of cookie is gone */
+	BUS_OPEN,   /* fd: one end of a socketpair that carries RFB of a logged-in person; passes ownership */
+	BUS_STATUS, /* answer once capture's hw_seq >= min_hw_seq and every session is current */
+	BUS_CANCEL, /* the asker of cookie is gone */
 	BUS_DISCONNECT, /* end session_id; its person is told by user */
 };
 

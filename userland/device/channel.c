@@ -87,7 +87,7 @@ static enum next drop(struct connection *c)
 	return NEXT_GONE;
 }
 
-/* Says that nothing follows and waits for the peer's end: closing at once could cut off what it is to read. */
+/* Says that nothing follows and waits for the peer's end: closing at once could cut off our last words. */
 static enum next refuse(struct connection *c, const char *why)
 {
 	log_info("channel: %s: refused: %s", c->peer, why);

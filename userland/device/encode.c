@@ -22,7 +22,7 @@ size_t encode_bound(uint32_t width, uint32_t height)
 	size_t pixels = (size_t)width * height * 4;
 	size_t tiles = (size_t)KVMCAP_TILES(width) * KVMCAP_TILES(height);
 
-	/* Each rectangle: header, length, subencodings and a flush; zlib's stored blocks: less than 1 in 256. */
+	/* Each rectangle: header, length, subencodings, flush. zlib's stored blocks: less than 1 in 256. */
 	return 4096 + pixels + pixels / 256 + tiles * (RFB_RECT_HEADER + 4 + 1 + 16);
 }
 
@@ -89,7 +89,6 @@ static uint32_t put_rects(struct encode_task *task, size_t n)
 	return put;
 }
 
-/* A Client whose framebuffer is larger than the picture gets black around it: the source ends where it ends. */
 static void prepare(struct encode_task *task)
 {
 	if (task->source.pixels)

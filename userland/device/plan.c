@@ -58,7 +58,7 @@ static void add_step(struct plan *plan, const struct plan_screen *screen)
 {
 	uint64_t any = 0;
 
-	/* A Client that cannot resize has another row length: everything, rather than Tiles in the wrong place. */
+	/* A Client that cannot resize has another row length: everything, not Tiles in the wrong place. */
 	if (plan->width != screen->width || plan->height != screen->height) {
 		if (tiles_any(screen->step, tiles_words(screen->width, screen->height)))
 			set_all(plan);

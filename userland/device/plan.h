@@ -43,7 +43,7 @@ struct plan {
 	uint64_t pending[TILES_MAX_WORDS];
 };
 
-/* A new Frame: the follower's step. True when the picture's size or Mode changed, or there was none before. */
+/* A new Frame: the follower's step. True when size or Mode changed, or there was no picture before. */
 bool plan_screen_frame(struct plan_screen *screen, const struct capture_frame *frame, const uint64_t *damage);
 /* No picture any more. True when there was one. */
 bool plan_screen_black(struct plan_screen *screen);

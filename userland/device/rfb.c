@@ -264,8 +264,9 @@ uint8_t *rfb_put_ext_desktop_size(uint8_t *to, uint16_t reason, uint16_t status,
 {
 	to = rfb_put_rect(to, reason, status, width, height, RFB_EXT_DESKTOP_SIZE);
 	to = rfb_put_u32(to, 1u << 24); /* one screen, 3 bytes of padding */
-	to = rfb_put_u32(to, 1);	/* its id; libvncclient 0.9.14 takes 0 for no screen, and keeps its old size */
-	to = rfb_put_u32(to, 0);	/* its place */
+	/* Its id: libvncclient 0.9.14 takes 0 for no screen, and keeps its old size. */
+	to = rfb_put_u32(to, 1);
+	to = rfb_put_u32(to, 0); /* its place */
 	to = rfb_put_u16(rfb_put_u16(to, width), height);
 	return rfb_put_u32(to, 0); /* flags */
 }

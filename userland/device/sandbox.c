@@ -13,8 +13,8 @@
 
 #include "lib/log.h"
 
-/* Everything that glibc, OpenSSL, libwebsockets, libnl and we need once set up. execve, ptrace, mount, module,
- * key, bpf, io_uring and perf calls are what is missing. */
+/* Everything that glibc, OpenSSL, libwebsockets, libnl and we need once set up. execve, ptrace, mount,
+ * module, key, bpf, io_uring and perf calls are what is missing. */
 /* clang-format off */
 static const char *const allowed[] = {
 	/* files */

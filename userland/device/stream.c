@@ -16,7 +16,7 @@ SSL_CTX *stream_context(bool tls12)
 
 	if (!ctx)
 		return NULL;
-	/* No resumption: no state of one connection reaches another, and TigerVNC 1.12 hangs on TLS 1.3 tickets. */
+	/* No resumption: no state goes to the next connection, and TigerVNC 1.12 hangs on TLS 1.3 tickets. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					 SSL_OP_CIPHER_SERVER_PREFERENCE);

@@ -16,7 +16,7 @@ struct stream {
 	bool write_later; /* something waits for EPOLLOUT */
 };
 
-/* A context for TLS as a server: tls12 allows 1.2 with ECDHE and AEAD besides 1.3. NULL with the error in OpenSSL's queue. */
+/* For TLS as a server: tls12 allows 1.2 with ECDHE and AEAD besides 1.3. NULL when OpenSSL refuses. */
 SSL_CTX *stream_context(bool tls12);
 
 /* From now on the stream is TLS; stream_handshake() until it is 0. 0 or -ENOMEM. */

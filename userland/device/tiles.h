@@ -37,8 +37,8 @@ void tiles_set_rect(uint64_t *damage, uint32_t width, uint32_t height, uint32_t 
 		    uint32_t h);
 bool tiles_any(const uint64_t *damage, size_t words);
 
-/* Runs of adjacent Tiles, and rows of equal runs, become one rectangle. Fills at most TILES_BATCH of them at a
- * time; 0 is the end. With coarse set, each row of Tiles yields one rectangle that covers all its Tiles. */
+/* Runs of adjacent Tiles, and rows of equal runs, become one rectangle. Fills at most TILES_BATCH of them at
+ * a time; 0 is the end. With coarse set, each row of Tiles yields one rectangle that covers all its Tiles. */
 void tiles_walk_init(struct tiles_walk *walk, const uint64_t *damage, uint32_t width, uint32_t height);
 size_t tiles_walk_next(struct tiles_walk *walk, struct tiles_rect rects[TILES_BATCH], bool coarse);
 

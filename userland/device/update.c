@@ -13,6 +13,8 @@
 
 /* How soon to look again when no Slot or lane was free. */
 #define RETRY_NS 5000000
+/* Encrypting and handing this much to the kernel takes about 0.1 ms: then keys have their turn. */
+#define SEND_BYTES (128u << 10)
 
 static void finish_update(struct session *session)
 {
@@ -45,10 +47,12 @@ bool update_send(struct session *session)
 			return false;
 		}
 		session->sent += (size_t)n;
+		left -= (size_t)n;
 		if (session->update_out)
 			session->video_bytes += (uint64_t)n;
 	}
-	if (out->used)
+	session->stream.write_later = session->sent < out->used;
+	if (out->used && session->sent == out->used)
 		finish_update(session);
 	return true;
 }

@@ -134,7 +134,7 @@ void loop_timer_arm(struct loop *loop, struct loop_timer *timer, uint64_t after_
 	*at = timer;
 }
 
-/* Only timers due at the start of the round: one that arms itself again with 0 does not starve descriptors. */
+/* Only timers due at the start of the round: one that arms itself with 0 again does not starve others. */
 static void run_timers(struct loop *loop)
 {
 	uint64_t now = loop_now_ns();

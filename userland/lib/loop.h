@@ -11,8 +11,8 @@
 
 struct loop;
 
-/* A watched descriptor. The owner keeps it alive until loop_unwatch(); after that no event of it is delivered,
- * not even one that epoll had already returned. */
+/* A watched descriptor. The owner keeps it alive until loop_unwatch(); after that no event of it is
+ * delivered, not even one that epoll had already returned. */
 struct loop_source {
 	int fd;
 	uint32_t events; /* EPOLLIN | EPOLLOUT | ... */
