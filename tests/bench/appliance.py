@@ -119,11 +119,12 @@ class Appliance:
         self.ports = None
 
     def _install(self):
-        """What `make install` puts on an appliance: {path there: path here}."""
+        """What `make install` puts on an appliance, as it was built last: {path there: path here}."""
         root = os.path.join(self.run_dir, "root")
-        plain = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-        done = subprocess.run(["make", "-s", "-C", TOP, "install", "DESTDIR=" + root], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False, env=plain)
+        mine = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+        plain = {name: value for name, value in os.environ.items() if name not in mine}
+        done = subprocess.run(["make", "-s", "-C", TOP, "-o", "all", "install", "DESTDIR=" + root],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=plain)
         if done.returncode:
             raise RuntimeError(f"make install failed:\n{done.stdout[-1500:]}")
         # /lib is a link to /usr/lib there.
