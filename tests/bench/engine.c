@@ -266,6 +266,7 @@ int main(int argc, char **argv)
 	if (!card || !ram || !e.ram_bytes || !control || !e.scratch || optind != argc || fps < 1 ||
 	    fps > 1000)
 		usage();
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* whoever started us is the bench; without it nobody ends us */
 	open_memory(&e, ram);
 	e.shared->settings.fps = fps;
 	supervise(&e, ivshmem_listen(card), control_new(&e, control));
