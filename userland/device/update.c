@@ -33,12 +33,13 @@ static void finish_update(struct session *session)
 bool update_send(struct session *session)
 {
 	struct encode_buffer *out = &session->task.out;
+	size_t left = SEND_BYTES;
 
 	if (session->encoding)
 		return true;
-	while (session->sent < out->used) {
-		ssize_t n =
-			stream_write(&session->stream, out->data + session->sent, out->used - session->sent);
+	while (session->sent < out->used && left) {
+		size_t len = out->used - session->sent < left ? out->used - session->sent : left;
+		ssize_t n = stream_write(&session->stream, out->data + session->sent, len);
 
 		if (n == -EAGAIN)
 			return true;
