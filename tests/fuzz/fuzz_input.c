@@ -83,7 +83,8 @@ static void event(struct input_client *client, const uint8_t *e)
 		input_scancode(client, e[4] & 1 ? value : e[5], e[6] & 1);
 		break;
 	case 3:
-		input_pointer(client, e[1], (uint16_t)(value >> 16), (uint16_t)value, (uint16_t)(e[6] << 4), e[6]);
+		input_pointer(client, e[1], (uint16_t)(value >> 16), (uint16_t)value, (uint16_t)(e[6] << 4),
+			      e[6]);
 		break;
 	case 4:
 		target.deaf = e[6] & 1;

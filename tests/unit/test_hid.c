@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* HID reports: order, merging, stalls, LEDs; and that no key ever sticks. The host is a socket's other end. */
-/* LINK: userland/device/hid.c userland/device/report.c userland/device/udc.c userland/lib/loop.c userland/lib/log.c */
+/* HID reports: order, merging, stalls, LEDs; no key ever sticks. The host is a socket's other end. */
+/* LINK: userland/device/hid.c userland/device/report.c userland/device/udc.c
+ * userland/lib/loop.c userland/lib/log.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,8 +52,9 @@ static void next_keys(const char *bytes)
 static void next_pointer(uint8_t buttons, uint16_t x, uint16_t y, int8_t wheel, int8_t hwheel)
 {
 	const struct report *report = report_next(&pointer.queue);
-	const uint8_t want[HID_POINTER_REPORT] = { buttons, (uint8_t)x, (uint8_t)(x >> 8), (uint8_t)y,
-						   (uint8_t)(y >> 8), (uint8_t)wheel, (uint8_t)hwheel };
+	const uint8_t want[HID_POINTER_REPORT] = { buttons,	   (uint8_t)x,	      (uint8_t)(x >> 8),
+						   (uint8_t)y,	   (uint8_t)(y >> 8), (uint8_t)wheel,
+						   (uint8_t)hwheel };
 
 	assert_non_null(report);
 	assert_memory_equal(report->bytes, want, HID_POINTER_REPORT);
@@ -125,7 +127,7 @@ static void what_was_not_heard_is_not_typed_later(void **state)
 	keyboard_key(&keyboard, A, true);
 	keyboard_forget(&keyboard);
 	keyboard_key_unheard(&keyboard, B, true);
-	next_keys("\0\0\0\0\0\0\0\0");	  /* first of all: all up */
+	next_keys("\0\0\0\0\0\0\0\0");	 /* first of all: all up */
 	next_keys("\x02\0\0\0\0\0\0\0"); /* Shift is still held */
 	assert_null(report_next(&keyboard.queue));
 	keyboard_key(&keyboard, A, false); /* the releases of forgotten presses */
@@ -372,9 +374,9 @@ static void after_a_stall_all_up_comes_first(void **state)
 	run_for(host, 5 * SECOND / 2); /* longer than the limit */
 	hid_counts(host->hid, &written, &dropped);
 	assert_true(dropped > 0);
-	hid_key(host->hid, B, false); /* a forgotten key's release */
+	hid_key(host->hid, B, false);	/* a forgotten key's release */
 	hid_key(host->hid, 0x1e, true); /* unheard */
-	while (taken < (int)written) { /* what the kernel held, then all up; one was the pointer's */
+	while (taken < (int)written) {	/* what the kernel held, then all up; one was the pointer's */
 		take_report(host, 0, report, sizeof(report));
 		memcpy(last, report, sizeof(last));
 		taken++;

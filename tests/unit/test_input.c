@@ -96,7 +96,8 @@ static void every_key_of_a_board_has_a_usage(void **state)
 		assert_true(seen[usage]);
 	for (unsigned usage = 0x87; usage <= 0x8b; usage++) /* Japanese */
 		assert_true(seen[usage]);
-	assert_true(seen[0x90] && seen[0x91] && seen[0x92] && seen[0x93] && seen[0x94]); /* Korean, Japanese */
+	assert_true(seen[0x90] && seen[0x91] && seen[0x92] && seen[0x93] &&
+		    seen[0x94]); /* Korean, Japanese */
 	assert_true(seen[0x7f] && seen[0x80] && seen[0x81]);
 	assert_int_equal(keymap_scancode(0x1e), 0x04);
 	assert_int_equal(keymap_scancode(0x9d), 0xe4);
@@ -116,7 +117,8 @@ static void every_character_has_its_key(void **state)
 
 	(void)state;
 	for (size_t i = 0; plain[i]; i++) {
-		struct keymap_key low = keymap_keysym((uint8_t)plain[i]), high = keymap_keysym((uint8_t)shifted[i]);
+		struct keymap_key low = keymap_keysym((uint8_t)plain[i]),
+				  high = keymap_keysym((uint8_t)shifted[i]);
 
 		assert_true(low.usage && low.level == KEYMAP_PLAIN);
 		assert_true(high.usage == low.usage && high.level == KEYMAP_SHIFTED);
@@ -248,14 +250,16 @@ static void buttons_and_wheel_have_their_places(void **state)
 
 static void the_pointer_hits_every_pixel(void **state)
 {
-	static const uint16_t sizes[] = { 1, 2, 3, 64, 639, 640, 800, 1024, 1366, 1920, 2160, 3840, 4096, 65535 };
+	static const uint16_t sizes[] = { 1,	2,    3,    64,	  639,	640,  800,
+					  1024, 1366, 1920, 2160, 3840, 4096, 65535 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		uint32_t size = sizes[i];
 
 		for (uint32_t at = 0; at < size; at++) {
-			input_pointer(&one, 0, (uint16_t)at, (uint16_t)(size - 1 - at), (uint16_t)size, (uint16_t)size);
+			input_pointer(&one, 0, (uint16_t)at, (uint16_t)(size - 1 - at), (uint16_t)size,
+				      (uint16_t)size);
 			if (size <= 4096) { /* a host that divides the range, one that rounds */
 				assert_int_equal(target.x * size / 32768, at);
 				if (size > 1)

@@ -10,7 +10,8 @@
 
 #include "lib/loop.h"
 
-/* Follows uevents: nodes get their group, and udc_added() runs for each new USB controller. 0 or -errno, logged. */
+/* Follows uevents: nodes get their group, and udc_added() runs for each new USB controller.
+ * 0 or -errno, logged. */
 int node_watch(struct loop *loop, gid_t group, void (*udc_added)(void));
 /* name: of the kernel, below /dev; others than the daemon's devices are left alone. */
 void node_permit(const char *name);

@@ -34,10 +34,10 @@ void input_client_gone(struct input_client *client);
 
 /* RFC 6143 7.5.4: an X11 keysym. Unknown ones are ignored; a US layout at the Target is assumed. */
 void input_keysym(struct input_client *client, uint32_t keysym, bool down);
-/* QEMU extended key event: an XT scancode (0xe0 prefix as bit 7 set of the code: RFB registry, "QEMU Extended Key Event"). */
+/* QEMU extended key event (RFB registry): an XT scancode, its 0xe0 prefix as bit 7. */
 void input_scancode(struct input_client *client, uint32_t scancode, bool down);
-/* RFC 6143 7.5.5: mask bits 0-2 buttons left, middle, right; 3, 4 wheel up, down; 5, 6 wheel left, right; 7 back.
- * x, y in pixels of a width x height screen. */
+/* RFC 6143 7.5.5: mask bits 0-2 buttons left, middle, right; 3, 4 wheel up, down; 5, 6 wheel left, right;
+ * 7 back. x, y in pixels of a width x height screen. */
 void input_pointer(struct input_client *client, uint8_t mask, uint16_t x, uint16_t y, uint16_t width,
 		   uint16_t height);
 

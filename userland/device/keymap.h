@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tables from what RFB names keys by to usages of the HID keyboard page (HID Usage Tables 1.12, chapter 10). */
+/* Tables from RFB's names of keys to usages of the HID keyboard page (HID Usage Tables 1.12, chapter 10). */
 #ifndef KVMNET_DEVICE_KEYMAP_H
 #define KVMNET_DEVICE_KEYMAP_H
 
