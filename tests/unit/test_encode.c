@@ -192,8 +192,8 @@ static void paint(struct scene *s)
 
 	for (uint32_t y = 0; y < s->height; y += 64) {
 		for (uint32_t x = 0; x < s->width; x += 64) {
-			uint32_t of = colours[rnd() % 6], longest = 1 + rnd() % 400, base = rnd(), run = 0,
-				 pixel = 0;
+			uint32_t of = colours[rnd() % 6], longest = 1 + rnd() % (1U << rnd() % 10),
+				 base = rnd(), run = 0, pixel = 0;
 
 			for (uint32_t i = y; i < y + 64 && i < s->height; i++) {
 				for (uint32_t j = x; j < x + 64 && j < s->width; j++) {
