@@ -22,7 +22,7 @@ def verdict(figure):
 
 def show(name, figure):
     goal = "" if figure["goal"] is None else ("<= " if figure["better"] == "lower" else ">= ") + f"{figure['goal']:g}"
-    print(f"{name:44} {figure['value']:10.3f} {figure['unit']:6} {goal:9} {verdict(figure)}".rstrip(), flush=True)
+    print(f"{name:46} {figure['value']:10.3f} {figure['unit']:6} {goal:9} {verdict(figure)}".rstrip(), flush=True)
 
 
 def run(program, figures):
@@ -41,7 +41,7 @@ def main():
     os.chdir(TOP)
     programs = sys.argv[1:] or sorted(f"build/perf/{name}" for name in os.listdir("build/perf"))
     figures, broken = {}, []
-    print(f"{'':44} {'figure':>10} {'unit':6} {'goal':9}")
+    print(f"{'':46} {'figure':>10} {'unit':6} {'goal':9}")
     for program in programs:
         if not run(program, figures):
             broken.append(program)
