@@ -15,7 +15,8 @@
 //   {"do":"press","id"}                             a button of the page, by its id
 //   {"do":"overlay"} {"do":"bar"}                   -> {"text"}
 //   {"do":"await-overlay","text"}                   until it holds text; "": until there is none
-//   {"do":"await-bar","text"}
+//   {"do":"await-led","led","on"}                   num, caps or scroll
+//   {"do":"await-bar","text"} {"do":"await-gate","text"}
 //   {"do":"errors"}                                 -> {"errors"}: what the browser complained of
 //   {"do":"quit"}                                   as does the end of the input
 
@@ -88,10 +89,10 @@ async function picture({ width, height }) {
 	return handle.jsonValue();
 }
 
-// The canvas has one pixel for each of the framebuffer; only its style is scaled to the window.
+// The canvas has one pixel for each of the framebuffer; only its style is scaled to the window. noVNC asks for the next
+// update only when it has drawn the last, and a session is current only when asked: so "current" is also "drawn".
 async function canvas(file) {
-	const { width, height, data } = await page.evaluate(async () => {
-		await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+	const { width, height, data } = await page.evaluate(() => {
 		const canvas = document.querySelector("#screen canvas");
 		const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
 		let text = "";
@@ -171,6 +172,13 @@ const commands = {
 	},
 	"await-bar": async ({ text }) => {
 		await page.waitForFunction((text) => document.querySelector(".bar").innerText.includes(text), text);
+	},
+	"await-led": async ({ led, on }) => {
+		await page.waitForFunction(([led, on]) => document.getElementById(`led-${led}`).classList.contains("on") === on,
+			[led, on]);
+	},
+	"await-gate": async ({ text }) => {
+		await awaitText("gate", text);
 	},
 	errors: () => ({ errors: errors.splice(0) }),
 };

@@ -23,7 +23,7 @@
 
 static struct page *page;
 static pthread_t thread;
-static atomic_bool stopping;
+static atomic_bool serving, stopping;
 
 struct page *page_of(struct lws *wsi)
 {
@@ -163,8 +163,9 @@ static void library_log(int level, const char *line)
 	len = strlen(text);
 	if (len && text[len - 1] == '?')
 		text[len - 1] = '\0'; /* its newline */
-	if (level == LLL_ERR)
-		log_warn("page: %s", text);
+	/* Once it serves, what it complains of is what strangers sent: not worth a line each in the log. */
+	if (level == LLL_ERR && !atomic_load(&serving))
+		log_error("page: %s", text);
 	else
 		log_debug("page: %s", text);
 }
@@ -238,6 +239,7 @@ static bool open_library(void)
 static void *serve(void *arg)
 {
 	(void)arg;
+	atomic_store(&serving, true);
 	while (!atomic_load(&stopping))
 		if (lws_service(page->context, 0) < 0)
 			break;
@@ -296,6 +298,7 @@ int page_start(const struct config *config, struct account_store *accounts, stru
 	page->api.bus = bus;
 	page->listen_fd = -1;
 	atomic_store(&stopping, false);
+	atomic_store(&serving, false);
 	/* Signals are for the thread that waits for them. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);

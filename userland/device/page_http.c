@@ -24,6 +24,7 @@ struct page_exchange {
 	const struct page_file *file;
 	const char *out; /* the answer's body: the file's, or request.json */
 	size_t out_len, out_sent;
+	bool body;		 /* it is still coming */
 	bool refused;		 /* answered once its body is drained */
 	bool headers_sent, last; /* last: the connection ends with this answer */
 	struct api_request request;
@@ -303,15 +304,16 @@ static bool read_and_judge(struct page_exchange *exchange, const char *uri)
 static int begin(struct lws *wsi, const char *uri)
 {
 	struct page_exchange *exchange = exchange_begin(page_of(wsi), wsi);
-	bool body, go_on;
+	bool go_on;
 
 	if (!exchange)
 		return -1;
 	go_on = read_and_judge(exchange, uri);
-	body = exchange->request.method == API_POST && exchange->request.content_length > 0;
+	exchange->body = exchange->request.method == API_POST && exchange->request.content_length > 0;
 	if (go_on)
-		return body ? 0 : run(exchange);
-	exchange->refused = body && !exchange->last && exchange->request.content_length <= DRAIN_MAX;
+		return exchange->body ? 0 : run(exchange);
+	exchange->refused =
+		exchange->body && !exchange->last && exchange->request.content_length <= DRAIN_MAX;
 	if (exchange->refused)
 		return 0;
 	/* What follows on this connection would be the body, not a request. */
@@ -324,7 +326,7 @@ static int take_body(struct page_exchange *exchange, const void *in, size_t len)
 {
 	struct api_request *request = &exchange->request;
 
-	if (exchange->refused)
+	if (exchange->refused || !len)
 		return 0;
 	if (len > (size_t)request->content_length - request->body_len ||
 	    len > API_BODY_MAX - request->body_len)
@@ -347,8 +349,10 @@ int page_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 	case LWS_CALLBACK_HTTP_BODY:
 		return exchange ? take_body(exchange, in, len) : -1;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-		if (!exchange)
-			return -1;
+		/* The library says this also of a body of length 0, whose request has had its turn. */
+		if (!exchange || !exchange->body)
+			return 0;
+		exchange->body = false;
 		return exchange->refused ? send_headers(exchange) : run(exchange);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
 		if (!exchange || !exchange->request.status)

@@ -39,7 +39,7 @@ function explain() {
 	else if (missing)
 		showOverlay(...missing);
 	else
-		showOverlay(link.painted ? "" : "Waiting for the first picture…");
+		showOverlay(link.painted ? "" : "Waiting for the picture…");
 }
 
 function showFacts() {
@@ -70,7 +70,7 @@ function bytesText(bytes) {
 }
 
 function showRate(updates, bytes) {
-	at("rate").textContent = `${updates} fps  ${bytesText(bytes)}`;
+	at("rate").textContent = `${updates} fps · ${bytesText(bytes)}`;
 }
 
 function setViewOnly(on) {

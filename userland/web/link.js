@@ -10,28 +10,42 @@ const LONGEST_WAIT_S = 15;
 const ENDED = 1000; // RFC 6455 7.4.1: the Device closed it on purpose
 const RATE_MS = 1000;
 
-// noVNC tells nobody that an update was drawn; package-lock.json pins what this overrides.
+// noVNC tells nobody what it drew; package-lock.json pins the release whose parts this overrides.
 class CountingRFB extends RFB {
 	updates = 0;
+	painted = false; // pixels have come since the size changed
 
 	_framebufferUpdate() {
 		const whole = super._framebufferUpdate();
 
 		if (whole) {
 			this.updates++;
-			this.dispatchEvent(new CustomEvent("painted"));
+			this.dispatchEvent(new CustomEvent("drawn"));
 		}
 		return whole;
+	}
+
+	_handleDataRect() {
+		const whole = super._handleDataRect();
+
+		this.painted ||= whole;
+		return whole;
+	}
+
+	_resize(width, height) {
+		this.painted = false;
+		super._resize(width, height);
 	}
 }
 
 export class Link {
 	state = "connecting"; // waiting (seconds to go), open, ended, closed
 	seconds = 0;
-	painted = false; // this connection has shown a picture
+	painted = false; // the screen shows a picture of its size
 	#screen;
 	#events;
 	#rfb = null;
+	#socket = null; // noVNC's
 	#watch = null;
 	#timer = 0;
 	#rate = 0;
@@ -94,6 +108,7 @@ export class Link {
 		const rfb = new CountingRFB(this.#screen, socket, { shared: true });
 
 		this.#rfb = rfb;
+		this.#socket = socket;
 		rfb.viewOnly = this.#viewOnly;
 		rfb.scaleViewport = true;
 		rfb.showDotCursor = true; // the Target draws its own pointer: ours must not hide it, nor be lost
@@ -108,15 +123,15 @@ export class Link {
 			if (document.activeElement === document.body)
 				rfb.focus();
 		});
-		rfb.addEventListener("painted", () => this.#drawn());
+		rfb.addEventListener("drawn", () => this.#drawn(rfb.painted));
 		this.#watchStatus();
 		this.#measure();
 	}
 
-	#drawn() {
-		if (this.painted)
+	#drawn(painted) {
+		if (this.painted === painted)
 			return;
-		this.painted = true;
+		this.painted = painted;
 		this.#events.changed();
 	}
 
@@ -132,7 +147,6 @@ export class Link {
 		});
 	}
 
-	// Runs only while something arrives or the last figures are not yet zero: a still screen costs nothing.
 	#measure() {
 		let bytes = this.#bytes;
 		let updates = 0;
@@ -179,7 +193,8 @@ export class Link {
 		clearInterval(this.#rate);
 		this.#rfb = this.#watch = null;
 		this.painted = false;
-		rfb?.disconnect();
+		if (this.#socket?.readyState <= WebSocket.OPEN)
+			rfb.disconnect();
 		watch?.close();
 		this.#screen.replaceChildren();
 	}
