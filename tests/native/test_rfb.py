@@ -3,6 +3,8 @@
 bytes while nothing changes, Clients that stop, refusals, input.
 """
 
+import http.client
+import json
 import os
 import select
 import socket
@@ -366,6 +368,64 @@ def test_broken_producer():
         producer.ask("frame full")
         with rfb.Client(daemon, USER, PASSWORD) as client:
             settle(client, daemon, producer)
+
+
+def page(daemon, path="/api/v1/login", body=None, method="POST", cookie=None):
+    """An exchange with the page, whose answer is read later: (connection, its cookie)."""
+    link = http.client.HTTPSConnection("::1", daemon.https, context=daemon.trust(), timeout=20)
+    head = {"Origin": f"https://[::1]:{daemon.https}", "Content-Type": "application/json"}
+    if cookie:
+        head["Cookie"] = cookie
+    link.request(method, path, json.dumps(body) if body else None, head)
+    return link
+
+
+def log_in(daemon):
+    answer = page(daemon, body={"user": USER, "password": PASSWORD}).getresponse()
+    equal(answer.status, 200, "login")
+    return answer.headers["Set-Cookie"].split(";")[0]
+
+
+def status(daemon, cookie, query=""):
+    return page(daemon, "/api/v1/status" + query, method="GET", cookie=cookie)
+
+
+def test_status_says_when_a_client_is_current():
+    """The answer comes when the Client has the Frame and waits for the next, no sooner."""
+    with Daemon() as daemon, rfb.Client(daemon, USER, PASSWORD) as client:
+        cookie = log_in(daemon)
+        producer = daemon.producer()
+        producer.ask("mode 320 240")
+        producer.ask("frame full")
+        settle(client, daemon, producer)
+        client.request()
+        newest = int(producer.ask("frame typing").split()[1])
+        waiting = status(daemon, cookie, f"?hw_seq={newest}")
+        client.update()
+        behind = json.load(status(daemon, cookie).getresponse())
+        equal(behind["capture"]["hw_seq"], newest, "Frame captured")
+        waiting.sock.settimeout(0.3)
+        try:
+            raise AssertionError(f"answered before the Client asked again: {waiting.sock.recv(1)!r}")
+        except TimeoutError:
+            waiting.sock.settimeout(20)
+        client.request()
+        current = json.load(waiting.getresponse())
+        equal(current["sessions"][0]["hw_seq"], newest, "Frame that the Client has")
+        same(client, daemon, producer)
+
+
+def test_disconnect():
+    with Daemon() as daemon, rfb.Client(daemon, USER, PASSWORD) as client:
+        cookie = log_in(daemon)
+        number = json.load(status(daemon, cookie).getresponse())["sessions"][0]["id"]
+        answer = page(daemon, f"/api/v1/sessions/{number}", method="DELETE", cookie=cookie).getresponse()
+        check(answer.status < 300, answer.status)
+        try:
+            while True:
+                client.read(1)
+        except rfb.Refused:
+            pass
 
 
 def test_idle_session_ends():

@@ -218,6 +218,23 @@ static void slots_of_an_old_mode_are_let_go(void **state)
 	capture_release(capture, &a);
 }
 
+/* A card that was put back counts its Frames from 1 again, in a Mode of the same number. */
+static void a_frame_of_a_card_that_went_is_not_had_again(void **state)
+{
+	const struct capture_mode gone = { .signal = KVMCAP_SIGNAL_GONE };
+
+	(void)state;
+	fake.newest = 1;
+	assert_int_equal(capture_acquire(capture, &a), 0);
+	fake.events.mode(fake.events.arg, &gone);
+	memset(fake.last, 0, sizeof(fake.last));
+	assert_int_equal(capture_acquire(capture, &b), 0);
+	assert_int_not_equal(a.lane, b.lane);
+	capture_release(capture, &b);
+	capture_release(capture, &a);
+	assert_int_equal(fake.held[1 + a.lane], 0);
+}
+
 static void sources_are_told_apart(void **state)
 {
 	const struct capture_events events = { .damage = on_damage, .mode = on_mode };
@@ -236,6 +253,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_same_frame_can_be_had_again, start, stop),
 		cmocka_unit_test_setup_teardown(with_one_slot_only_everything_goes_on, start, stop),
 		cmocka_unit_test_setup_teardown(slots_of_an_old_mode_are_let_go, start, stop),
+		cmocka_unit_test_setup_teardown(a_frame_of_a_card_that_went_is_not_had_again, start, stop),
 		cmocka_unit_test(sources_are_told_apart),
 	};
 

@@ -15,6 +15,7 @@
  * cannot acquire a Frame twice. */
 struct lane {
 	bool holds, busy;
+	uint32_t picture; /* capture->picture when it was filled */
 	struct kvmcap_frame frame;
 	const uint8_t *pixels;
 };
@@ -25,6 +26,7 @@ struct capture {
 	struct lane lanes[CAPTURE_LANES];
 	uint64_t followed;   /* seq of the follower's last Frame */
 	uint32_t generation; /* of that Frame */
+	uint32_t picture; /* counts losses of the picture: another card may count its Frames from 1 again */
 	uint64_t damage[KVMCAP_MAX_DAMAGE_BYTES / 8];
 };
 
@@ -91,7 +93,8 @@ static int follow(struct capture *capture)
 
 static bool is_followed(const struct capture *capture, const struct lane *lane)
 {
-	return lane->frame.seq == capture->followed && lane->frame.generation == capture->generation;
+	return lane->picture == capture->picture && lane->frame.seq == capture->followed &&
+	       lane->frame.generation == capture->generation;
 }
 
 /* An idle lane that has the newest Frame, else one without a Slot, else the other idle one. */
@@ -124,6 +127,7 @@ static int fill_lane(struct capture *capture, struct lane *lane)
 	if (err)
 		return err;
 	lane->holds = true;
+	lane->picture = capture->picture;
 	/* The follower must not be behind what is encoded; it may be ahead. */
 	if (lane->frame.seq > capture->followed)
 		err = follow(capture);
@@ -157,8 +161,9 @@ void capture_release(struct capture *capture, const struct capture_frame *frame)
 	struct lane *lane = &capture->lanes[frame->lane];
 
 	lane->busy = false;
-	/* A Slot of an old Mode is of no use to anyone, and its memory waits for us. */
-	if (lane->holds && lane->frame.generation != capture->generation)
+	/* A Slot of an old Mode or card is of no use to anyone, and its memory waits for us. */
+	if (lane->holds &&
+	    (lane->frame.generation != capture->generation || lane->picture != capture->picture))
 		let_go(capture, frame->lane);
 }
 
@@ -170,9 +175,10 @@ static void source_ready(void *arg)
 static void source_mode(void *arg, const struct capture_mode *mode)
 {
 	struct capture *capture = arg;
+	bool lost = mode->signal != KVMCAP_SIGNAL_OK && mode->signal != KVMCAP_SIGNAL_STALLED;
 
-	if (mode->signal != KVMCAP_SIGNAL_STALLED &&
-	    (mode->signal != KVMCAP_SIGNAL_OK || mode->generation != capture->generation))
+	capture->picture += lost;
+	if (lost || mode->generation != capture->generation)
 		let_go_idle(capture);
 	capture->events.mode(capture->events.arg, mode);
 }

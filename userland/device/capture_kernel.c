@@ -95,6 +95,29 @@ static void report(struct capture_kernel *kernel)
 	kernel->events.mode(kernel->events.arg, &kernel->mode);
 }
 
+static void refresh(struct capture_kernel *kernel)
+{
+	struct kvmcap_meta meta;
+	struct capture_mode mode;
+
+	if (kernel->readers[CAPTURE_FOLLOWER].fd < 0 || read_meta(&kernel->readers[CAPTURE_FOLLOWER], &meta))
+		return;
+	memset(&mode, 0, sizeof(mode)); /* padding too: it is compared */
+	mode.signal = meta.signal;
+	mode.generation = meta.generation;
+	mode.width = meta.width;
+	mode.height = meta.height;
+	mode.stride = meta.stride;
+	mode.fourcc = meta.fourcc;
+	mode.refresh_mhz = meta.refresh_mhz;
+	if (!memcmp(&mode, &kernel->mode, sizeof(mode)))
+		return;
+	kernel->mode = mode;
+	report(kernel);
+}
+
+static int attach(struct capture_kernel *kernel);
+
 static void card_gone(struct capture_kernel *kernel)
 {
 	if (kernel->readers[CAPTURE_FOLLOWER].fd < 0)
@@ -111,28 +134,8 @@ static void card_gone(struct capture_kernel *kernel)
 	}
 	kernel->mode = (struct capture_mode){ .signal = KVMCAP_SIGNAL_GONE };
 	report(kernel);
-}
-
-static void refresh(struct capture_kernel *kernel)
-{
-	struct kvmcap_meta meta;
-	struct capture_mode mode;
-
-	if (kernel->readers[CAPTURE_FOLLOWER].fd < 0 || read_meta(&kernel->readers[CAPTURE_FOLLOWER], &meta))
-		return;
-	mode = (struct capture_mode){
-		.signal = meta.signal,
-		.generation = meta.generation,
-		.width = meta.width,
-		.height = meta.height,
-		.stride = meta.stride,
-		.fourcc = meta.fourcc,
-		.refresh_mhz = meta.refresh_mhz,
-	};
-	if (!memcmp(&mode, &kernel->mode, sizeof(mode)))
-		return;
-	kernel->mode = mode;
-	report(kernel);
+	/* The next card may be there already: its events came before we closed this one. */
+	attach(kernel);
 }
 
 static void follower_ready(struct loop_source *source, uint32_t events)
