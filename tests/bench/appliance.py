@@ -6,15 +6,13 @@ on its second serial port that only the bench can reach.
 import base64
 import os
 import re
-import socket
 import subprocess
-import threading
-import time
 from types import SimpleNamespace
 
 import child
 import image
 from qmp import Qmp
+from serial import Serial
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PORTS = {"https": 443, "video": 900, "keyboard": 901, "mouse": 902, "usb": 3240}
@@ -50,57 +48,6 @@ ExecStart=/usr/lib/kvmnet-bench/vudcd
 Restart=always
 RestartSec=100ms
 """
-
-
-class Serial:
-    """A serial port of a machine: everything it ever said, and waiting for a line."""
-
-    def __init__(self, path, log):
-        self.path = path
-        self.log = log
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        self.listener.listen(1)
-        self.said = ""
-        self.link = None
-        self.changed = threading.Condition()
-
-    def accept(self, machine):
-        self.link = machine.accept(self.listener)
-        self.listener.close()
-        threading.Thread(target=self._follow, daemon=True).start()
-
-    def _follow(self):
-        with open(self.log, "ab") as log:
-            while True:
-                try:
-                    data = self.link.recv(65536)
-                except OSError:
-                    data = b""
-                log.write(data)
-                log.flush()
-                with self.changed:
-                    self.said = self.said + data.decode(errors="replace") if data else self.said + "\n[end]\n"
-                    self.changed.notify_all()
-                if not data:
-                    return
-
-    def wait(self, pattern, timeout, start=0):
-        """The first match of pattern in what was said from start on."""
-        regex = re.compile(pattern)
-        deadline = time.monotonic() + timeout
-        with self.changed:
-            while True:
-                match = regex.search(self.said, start)
-                if match:
-                    return match
-                left = deadline - time.monotonic()
-                if left <= 0 or self.said.endswith("\n[end]\n"):
-                    raise RuntimeError(f"the console never said {pattern!r}; last: {self.said[-600:]}")
-                self.changed.wait(left)
-
-    def close(self):
-        (self.link or self.listener).close()
 
 
 class Appliance:

@@ -127,9 +127,8 @@ class Bench:
         if self.target:
             self.progress("switching the Target on")
             self.target.start()
-            # Firmware looks for keyboards once, at power-on: another power-on, now that the cable is in.
             self.cable.control({"do": "attached"})
-            self.target.restart()
+            self.target.restart_with_keyboard()
 
     def ended(self):
         """A part that is not running any more."""

@@ -8,6 +8,7 @@ import os
 import iso
 from child import Child
 from qmp import Qmp
+from serial import Serial
 
 INSTALLER = "/usr/lib/debian-installer/images/12/amd64/gtk/debian-installer/amd64"
 
@@ -25,6 +26,11 @@ class Target:
                      "-device", "qemu-xhci,id=xhci",
                      "-chardev", f"socket,id=usb,path={cable},reconnect=1",
                      "-device", "usb-redir,id=cable,chardev=usb,bus=xhci.0"]
+        # SeaBIOS writes its log to this port: the one thing that is read here besides the screen.
+        self.firmware = Serial(os.path.join(run_dir, "firmware.sock"), os.path.join(run_dir, "firmware.log"))
+        self.argv += ["-chardev", f"socket,id=firmware,path={self.firmware.path}",
+                      "-device", "isa-debugcon,iobase=0x402,chardev=firmware"]
+        self.power_on = 0
         self.argv += getattr(self, "_" + kind)()
         self.child = None
 
@@ -36,12 +42,28 @@ class Target:
         return ["-m", "256M", "-cdrom", iso.build(self.run_dir)]
 
     def _seabios(self):
-        return ["-m", "128M", "-boot", "menu=on,splash-time=20000"]
+        disks = []
+        for name in ("disk0", "disk1"):  # with a single one there is nothing to choose, and no menu
+            disks += ["-blockdev", f"null-co,node-name={name},size=1M,read-zeroes=on",
+                      "-device", f"ide-hd,drive={name}"]
+        return ["-m", "128M", "-boot", "menu=on,splash-time=20000", *disks]
 
     def start(self):
         # GRUB and SeaBIOS never rest: without a processor to spare, the appliance goes first.
         self.child = Child("target", self.argv, self.run_dir, nice=10)
+        self.firmware.accept(self.child)
         self.qmp.accept(self.child)
+
+    def await_firmware(self, pattern, timeout=60):
+        """Waits for words of the firmware since the last power-on."""
+        self.firmware.wait(pattern, timeout, self.power_on)
+
+    def restart_with_keyboard(self):
+        """Firmware looks for keyboards once, at power-on: another power-on, now that the cable is in.
+        Never in the midst of the first one, whose memory SeaBIOS is then still moving about."""
+        self.await_firmware(r"Press ESC|Booting from")
+        self.restart()
+        self.await_firmware("USB keyboard initialized")
 
     def stop(self):
         """Pauses the Target: its picture stands still."""
@@ -51,6 +73,7 @@ class Target:
         self.qmp.command("cont")
 
     def restart(self):
+        self.power_on = len(self.firmware.said)
         self.qmp.command("system_reset")
 
     def screendump(self):
@@ -77,6 +100,7 @@ class Target:
     def end(self):
         if self.child:
             self.child.stop()
+        self.firmware.close()
         self.qmp.close()
 
 
