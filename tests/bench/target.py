@@ -44,7 +44,7 @@ class Target:
     def _seabios(self):
         disks = []
         for name in ("disk0", "disk1"):  # with a single one there is nothing to choose, and no menu
-            disks += ["-blockdev", f"null-co,node-name={name},size=1M,read-zeroes=on",
+            disks += ["-blockdev", f"null-co,node-name={name},size=1048576,read-zeroes=on",
                       "-device", f"ide-hd,drive={name}"]
         return ["-m", "128M", "-boot", "menu=on,splash-time=20000", *disks]
 

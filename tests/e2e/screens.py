@@ -20,8 +20,10 @@ def write_ppm(path, picture):
 def words(picture):
     """Recognised words of a picture: [(text, x, y)], the centre of each in pixels."""
     with tempfile.TemporaryDirectory(prefix="kvmnet-ocr-") as folder:
-        page = os.path.join(folder, "page.ppm")
-        write_ppm(page, picture)
+        small, page = os.path.join(folder, "small.ppm"), os.path.join(folder, "page.ppm")
+        write_ppm(small, picture)
+        # Letters on buttons are too small for tesseract as they are.
+        subprocess.run(["convert", small, "-resize", "200%", page], check=True)
         table = subprocess.run(["tesseract", page, "-", "--psm", "11", "tsv"], check=True,
                                capture_output=True, text=True,
                                env={**os.environ, "OMP_THREAD_LIMIT": "1"}).stdout
@@ -30,23 +32,20 @@ def words(picture):
         cell = row.split("\t")
         if len(cell) == 12 and cell[11].strip():
             left, top, width, height = map(int, cell[6:10])
-            found.append((cell[11].strip(), left + width // 2, top + height // 2))
+            found.append((cell[11].strip(), (left + width // 2) // 2, (top + height // 2) // 2))
     return found
 
 
-def await_text(probe, phrase, updates=400):
-    """Reads each new picture of the Client until it shows phrase; its words then."""
-    want = phrase.lower().split()
+def await_text(probe, *phrases, updates=400):
+    """Reads each new picture of the Client until it shows every phrase; its words then."""
     seen = []
     for _ in range(updates):
         seen = words(probe.picture())
-        text = [w.lower() for w, _, _ in seen]
-        for i in range(len(text) - len(want) + 1):
-            if text[i:i + len(want)] == want:
-                return seen
+        text = " ".join(w for w, _, _ in seen).lower()
+        if all(phrase.lower() in text for phrase in phrases):
+            return seen
         probe.ask("update 60")
-    raise Failure(f"the screen never said {phrase!r}; last it said: "
-                  + " ".join(w for w, _, _ in seen)[:300])
+    raise Failure(f"the screen never said {phrases}; last it said: " + " ".join(w for w, _, _ in seen)[:300])
 
 
 def find(seen, word):
