@@ -45,7 +45,7 @@ class Target:
         disks = []
         for name in ("disk0", "disk1"):  # with a single one there is nothing to choose, and no menu
             disks += ["-blockdev", f"null-co,node-name={name},size=1048576,read-zeroes=on",
-                      "-device", f"ide-hd,drive={name}"]
+                      "-device", f"ide-hd,drive={name},bus=ide.{name[-1]}"]
         return ["-m", "128M", "-boot", "menu=on,splash-time=20000", *disks]
 
     def start(self):

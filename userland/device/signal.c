@@ -94,6 +94,8 @@ struct signal *signal_open(struct loop *loop, uint32_t index, void (*changed)(vo
 		signal_close(signal);
 		return NULL;
 	}
+	/* The answer alone ends a GET: libnl would leave the acknowledgement after it to the next one. */
+	nl_socket_disable_auto_ack(signal->ask);
 	nl_socket_disable_seq_check(signal->listen);
 	nl_socket_set_nonblocking(signal->listen);
 	nl_socket_modify_cb(signal->listen, NL_CB_VALID, NL_CB_CUSTOM, on_event, signal);
@@ -156,7 +158,10 @@ int signal_get(struct signal *signal, struct signal_state *state)
 		nlmsg_free(msg);
 		return -EMSGSIZE;
 	}
-	err = nl_send_sync(signal->ask, msg); /* frees msg */
+	err = nl_send_auto(signal->ask, msg);
+	nlmsg_free(msg);
+	if (err >= 0)
+		err = nl_recvmsgs_default(signal->ask);
 	if (err == -NLE_OBJ_NOTFOUND)	      /* the module was unloaded: another family number next time */
 		signal->family = -1;
 	return err ? -ENOENT : 0;
