@@ -92,6 +92,7 @@ soak: ## the tests with long rounds
 	+$(Q)SOAK=1 MAKE='$(MAKE)' tests/run $(foreach t,$(T),'$t')
 
 lint: ## style and static checks
+	$(Q)tests/lib/deps.sh
 	+$(Q)MAKE='$(MAKE)' tests/run lint
 
 bench: ## figures of this machine as a table, and in build/bench.json
