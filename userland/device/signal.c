@@ -162,7 +162,7 @@ int signal_get(struct signal *signal, struct signal_state *state)
 	nlmsg_free(msg);
 	if (err >= 0)
 		err = nl_recvmsgs_default(signal->ask);
-	if (err == -NLE_OBJ_NOTFOUND)	      /* the module was unloaded: another family number next time */
+	if (err == -NLE_OBJ_NOTFOUND) /* the module was unloaded: another family number next time */
 		signal->family = -1;
 	return err ? -ENOENT : 0;
 }
