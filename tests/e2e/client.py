@@ -85,26 +85,28 @@ class Owner:
     def status(self):
         return self.call("GET", "/api/v1/status")
 
-    def _await(self, query, what, tries=6):
-        """A status that waits (10 s each) until the query holds."""
+    def await_current(self, hw_seq, tries=6):
+        """Returns the status once every session shows Frame hw_seq or a newer one (each call waits 10 s)."""
         for _ in range(tries):
-            code, _, data = self.request("GET", "/api/v1/status?" + query)
+            code, _, data = self.request("GET", f"/api/v1/status?hw_seq={hw_seq}")
             if code == 200:
                 return json.loads(data)
             if code != 504:
                 raise Failure(f"status: {code} {data[:200]!r}")
-        raise Failure(f"{what}: {self.status()}")
+        raise Failure(f"no session reached Frame {hw_seq}: {self.status()}")
 
-    def await_current(self, hw_seq):
-        """Returns once every session shows Frame hw_seq or a newer one."""
-        return self._await(f"hw_seq={hw_seq}", f"no session reached Frame {hw_seq}")
-
-    def await_usb(self):
-        """Returns once the Target's USB host has configured keyboard and pointer."""
-        return self._await("usb=1", "the Target never configured the keyboard")
+    def await_status(self, condition, what, frames=600):
+        """Looks at the status once for each captured Frame until the condition holds."""
+        for _ in range(frames):
+            status = self.status()
+            if condition(status):
+                return status
+            self.bench.engine.control({"do": "grab"})
+        raise Failure(f"{what}: {status}")
 
     def await_sessions(self, count):
-        return self._await(f"sessions={count}", f"there were never {count} sessions")
+        return self.await_status(lambda status: len(status["sessions"]) == count,
+                                 f"there were never {count} sessions")
 
 
 class Probe:
@@ -137,7 +139,9 @@ class Probe:
             raise Failure("the Client ended: " + " | ".join(self.errors[-4:]))
         line = line.rstrip("\n")
         if line.startswith("error"):
-            raise Failure(f"the Client says: {line}")
+            self.process.wait()
+            self.drain.join()
+            raise Failure(f"the Client says: {line}: " + " | ".join(self.errors[-4:]))
         return line
 
     def ask(self, line):

@@ -32,10 +32,10 @@ def session(number):
 
 def test_stopped_client():
     control = bench.engine.control
-    control({"do": "source", "name": "pattern", "pattern": "noise", "width": 640, "height": 480})
+    control({"do": "source", "name": "pattern", "pattern": "noise", "width": 320, "height": 240})
     with Probe(owner, "raw") as stopped, Probe(owner, "raw") as other:
         for client in (stopped, other):
-            client.ask("wait 640x480 60")
+            client.ask("wait 320x240 60")
             client.ask("update 60")
         ids = sorted(s["id"] for s in owner.status()["sessions"])
         stopped.ask("stopreading")

@@ -82,7 +82,7 @@ def test_engine_process():
 def test_usb_cable():
     def plugged():
         bench.cable.plug()
-        owner.await_usb()
+        bench.cable.control({"do": "configured"})
     rounds("USB cable", bench.cable.unplug, plugged)
 
 
