@@ -13,8 +13,8 @@
 
 /* How soon to look again when no Slot or lane was free. */
 #define RETRY_NS 5000000
-/* Encrypting and handing this much to the kernel takes about 0.1 ms: then keys have their turn. */
-#define SEND_BYTES (128u << 10)
+/* Of a large update at a time; then keys and other Clients have their turn. */
+#define SEND_BYTES (32u << 10)
 
 static void finish_update(struct session *session)
 {
