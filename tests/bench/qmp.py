@@ -41,6 +41,14 @@ class Qmp:
 
     def command(self, name, **arguments):
         self.link.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+        return self._answer(name)
+
+    def command_with_fd(self, name, fd):
+        """A command that hands QEMU a descriptor of ours."""
+        socket.send_fds(self.link, [json.dumps({"execute": name}).encode() + b"\n"], [fd])
+        return self._answer(name)
+
+    def _answer(self, name):
         while True:
             answer = self._read()
             if "event" in answer:
