@@ -38,14 +38,17 @@ def words(picture):
 
 def await_text(probe, *phrases, updates=400):
     """Reads each new picture of the Client until it shows every phrase; its words then."""
-    seen = []
+    text = ""
     for _ in range(updates):
         seen = words(probe.picture())
         text = " ".join(w for w, _, _ in seen).lower()
         if all(phrase.lower() in text for phrase in phrases):
             return seen
-        probe.ask("update 60")
-    raise Failure(f"the screen never said {phrases}; last it said: " + " ".join(w for w, _, _ in seen)[:300])
+        try:
+            probe.ask("update 60")
+        except Failure as failure:
+            raise Failure(f"the screen does not say {phrases} but {text[:600]!r}: {failure}") from failure
+    raise Failure(f"the screen never said {phrases}; last it said {text[:600]!r}")
 
 
 def find(seen, word):

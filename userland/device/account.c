@@ -514,7 +514,7 @@ const char *account_text(enum account_result result)
 	case ACCOUNT_OK:
 		return "Done.";
 	case ACCOUNT_WRONG:
-		return "That is not right. Check what you typed and try again.";
+		return "The user name, password or code is not right. Check what you typed and try again.";
 	case ACCOUNT_LIMITED:
 		return "Too many wrong tries. Wait a while, then try again.";
 	case ACCOUNT_UNCLAIMED:
