@@ -62,7 +62,9 @@ def test_caps_lock_led():
 def test_by_pointer():
     bench.target.restart()
     with Probe(owner) as client:
-        for title in ("Select a language", "Select your location"):
-            seen = screens.await_text(client, title, "Continue")
-            client.ask("click %d %d" % screens.find(seen, "Continue"))
+        x, y = screens.find(screens.await_text(client, "Select a language", "Continue"), "Continue")
+        client.ask(f"click {x} {y}")
+        # The button stays where it is; under the pointer its letters are hard to read.
+        screens.await_text(client, "Select your location")
+        client.ask(f"click {x} {y}")
         screens.await_text(client, "Configure the keyboard")
