@@ -19,6 +19,7 @@ PORTS = {"https": 443, "video": 900, "keyboard": 901, "mouse": 902, "usb": 3240}
 WARNING = re.compile(r"BUG:|WARNING:|Oops|Call Trace|KASAN|general protection|possible .* deadlock|leaked|"
                      r"unreferenced object|DMA-API:")
 
+TOOLS = ("vudcd", "readframes", "checkreader", "holdframe")
 CARD_DESCRIPTORS = 12  # at least what one ivshmem card has open
 
 # One line in: a base64 command. One line out: its status and its base64 output.
@@ -53,12 +54,13 @@ RestartSec=100ms
 
 
 class Appliance:
-    def __init__(self, run_dir, mem, smp, append, card_socket):
+    def __init__(self, run_dir, mem, smp, append, card_socket, files):
         self.run_dir = run_dir
         self.ram = child.memory_file(run_dir, "ram")
         self.ram_bytes = _bytes(mem)
         self.mem, self.smp, self.append = mem, smp, append
         self.card_socket = card_socket
+        self.files = files
         self.card_number = 0
         self.console = Serial(os.path.join(run_dir, "console.sock"), os.path.join(run_dir, "console.log"))
         self.shell = Serial(os.path.join(run_dir, "shell.sock"), os.path.join(run_dir, "shell.log"))
@@ -83,7 +85,8 @@ class Appliance:
         """What goes over the image: our programs, and the bench's own units."""
         files = {**self._install(),
                  "/usr/lib/kvmnet-bench/shell": SHELL,
-                 "/usr/lib/kvmnet-bench/vudcd": os.path.join(TOP, "build", "bench", "vudcd"),
+                 **{f"/usr/lib/kvmnet-bench/{name}": os.path.join(TOP, "build", "bench", name) for name in TOOLS},
+                 **self.files,
                  "/etc/systemd/system/bench-shell.service": SHELL_UNIT,
                  "/etc/systemd/system/bench-vudcd.service": VUDC_UNIT,
                  "/etc/udev/rules.d/50-bench-card.rules": CARD_RULE,

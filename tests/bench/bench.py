@@ -93,15 +93,17 @@ class Cable:
 
 
 class Bench:
-    """target: "installer", "grub", "seabios" or None; fps: Frames a second that the card captures."""
+    """target: "installer", "grub", "seabios" or None; fps: Frames a second that the card captures;
+    files: {path in the appliance: file here} beside our own."""
 
-    def __init__(self, target="grub", smp=1, mem="512M", append="", fps=10, progress=None):
+    def __init__(self, target="grub", smp=1, mem="512M", append="", fps=10, files=None, progress=None):
         self.run_dir = child.make_run_dir()
         self.progress = progress or (lambda text: None)
         self.fps = fps
         self.cable = Cable(self.run_dir)
         self.target = Target(target, self.run_dir, self.cable.plug_path) if target else None
-        self.appliance = Appliance(self.run_dir, mem, smp, append, os.path.join(self.run_dir, "card.sock"))
+        self.appliance = Appliance(self.run_dir, mem, smp, append, os.path.join(self.run_dir, "card.sock"),
+                                   files or {})
         self.engine = None
         self.keep_logs = True
         self.stopped = False

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The driver alone, behind bounce buffers: no pixel changes outside of the Damage, wrong
+use is refused, a held Frame outlives its Mode; and broken drivers are noticed by the same checks.
+"""
+
+import os
+import sys
+
+from bench import Bench
+from case import TOP, Failure
+
+sys.path.insert(0, os.path.join(TOP, "tests", "mutants"))
+import driver  # noqa: E402
+
+TOOLS = "/usr/lib/kvmnet-bench/"
+PATTERN = {"checkreader": "still", "readframes --number": "full", "readframes": "moving"}
+# Who notices each; the one that ends in an oops comes last.
+NOTICED = {"no-sync-for-cpu": "readframes --number", "publish-without-damage": "readframes",
+           "map-writable": "checkreader", "stale-generation-mapped": "checkreader",
+           "fault-loses-damage": "checkreader", "map-bound-unchecked": "checkreader"}
+
+bench = None
+
+
+def setup():
+    global bench
+    assert set(NOTICED) == set(driver.MUTANTS), "each mutant of the driver has its check here"
+    files = {f"{TOOLS}{name}.ko": driver.build(name) for name in NOTICED}
+    bench = Bench(target=None, fps=30, smp=2, mem="4G", append="swiotlb=131072,force", files=files)
+    bench.start()
+
+
+def teardown():
+    if bench:
+        bench.stop()
+
+
+def source(pattern, width=643, height=481):
+    bench.engine.control({"do": "source", "name": "pattern", "pattern": pattern,
+                          "width": width, "height": height})
+
+
+def passes(check, frames=200):
+    source(PATTERN[check])
+    bench.engine.control({"do": "grab"})
+    count = f" --frames {frames} --quiet" if check.startswith("readframes") else ""
+    return bench.appliance.run(TOOLS + check + count, timeout=120)
+
+
+def sound(check):
+    code, out = passes(check)
+    if code:
+        raise Failure(f"{check}: {out[-600:]}")
+    warnings = bench.appliance.warnings()
+    assert not warnings, warnings
+
+
+def test_1_no_damage_is_under_reported():
+    sound("readframes")
+
+
+def test_2_pixels_are_what_the_engine_wrote():
+    sound("readframes --number")
+
+
+def test_3_wrong_use_is_refused():
+    sound("checkreader")
+
+
+def test_4_held_frame_outlives_its_mode():
+    source("moving")
+    bench.engine.control({"do": "grab"})
+    bench.appliance.run(f"{TOOLS}holdframe >/run/held 2>&1 & echo $! >/run/holder; "
+                                    "until grep -q holding /run/held; do kill -0 $! || break; done")
+    source("moving", 800, 600)
+    code, out = bench.appliance.run("tail --pid=$(cat /run/holder) -f /dev/null; cat /run/held", timeout=90)
+    assert code == 0 and "kept through a Mode change" in out, out
+
+
+def test_5_broken_drivers_are_noticed():
+    bench.appliance.run("systemctl stop kvmnetd")
+    for name, check in NOTICED.items():
+        code, out = bench.appliance.run(f"rmmod kvmcap && insmod {TOOLS}{name}.ko && "
+                                        "until [ -e /dev/kvmcap0 ]; do :; done")
+        assert code == 0, f"{name}: {out}"
+        code, out = passes(check)
+        assert code, f"{check} does not notice {name}"
