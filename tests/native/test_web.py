@@ -392,6 +392,64 @@ def test_console_carries_rfb():
         events.close()
 
 
+def whole_update(link, ask, size=640 * 480 * 4):
+    """The pixels of an update of one Raw rectangle."""
+    link.sendall(ask)
+    stream = b""
+    while len(stream) < 4 + 12 + size:
+        stream += message(link)[1]
+    return stream[16:]
+
+
+def memory(daemon):
+    """Bytes that the daemon has for itself; the ring's Slots are shared."""
+    with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as status:
+        return int(re.search(r"RssAnon:\s+(\d+) kB", status.read())[1]) * 1024
+
+
+def test_console_that_does_not_read():
+    """It costs bounded memory, holds nobody up, and then gets the newest picture."""
+    with Daemon() as daemon, daemon.producer() as producer:
+        producer.ask("mode 640 480")
+        producer.ask("frame full")
+        web = Web(daemon)
+        equal(web.login()[0], 200)
+        _, slow = web.upgrade("/api/v1/console", "binary")
+        equal(handshake(slow), (640, 480))
+        ask = frame(struct.pack(">BBHHHH", 3, 0, 0, 0, 640, 480))
+        slow.sendall(ask)
+        before = memory(daemon)
+        for _ in range(20):
+            seq = int(producer.ask("frame full 5").split()[1])
+        while web.ask("GET", "/api/v1/status")[1]["capture"]["hw_seq"] < seq:
+            pass
+        check(memory(daemon) < before + (8 << 20), f"{before} bytes, then {memory(daemon)}")
+        _, other = web.upgrade("/api/v1/console", "binary")
+        equal(handshake(other), (640, 480))
+        newest = whole_update(other, ask)
+        other.close()
+        check(whole_update(slow, b"") != newest, "the first picture is the last")
+        check(whole_update(slow, ask) == newest, "not the newest picture")
+        slow.close()
+
+
+def test_much_input_at_once():
+    """Whatever a browser sends faster than the session takes it waits, in order; nothing is lost."""
+    with Daemon() as daemon:
+        web = Web(daemon)
+        equal(web.login()[0], 200)
+        _, link = web.upgrade("/api/v1/console", "binary")
+        handshake(link)
+        _, events = web.upgrade("/api/v1/events", "events")
+        for _ in range(40):
+            link.sendall(frame(struct.pack(">BBHH", 5, 0, 1, 1) * 5000))
+        link.sendall(frame(struct.pack(">BBHI", 4, 1, 0, 0x61) + struct.pack(">BBHI", 4, 0, 0, 0x61)))
+        equal(daemon.keyboard.report()[2], 4, "the key behind it all")
+        equal(web.ask("GET", "/api/v1/status")[1]["sessions"][0]["pointers"], 200000)
+        link.close()
+        events.close()
+
+
 def test_status_waits_for_a_frame():
     with Daemon() as daemon, daemon.producer() as producer:
         web = Web(daemon)

@@ -12,11 +12,14 @@ from daemon import PASSWORD, USER, Daemon
 from test_web import Web, claim_code
 
 
+browser = None
+
+
 class Browser(Process):
-    def __init__(self, daemon):
+    """One for the whole file: starting it takes longer than any test. Each test opens its Device's page anew."""
+
+    def __init__(self):
         super().__init__(["node", os.path.join(TOP, "tests", "e2e", "browser.mjs")], timeout=60)
-        self.home = f"https://[::1]:{daemon.https}/"
-        self.daemon = daemon
 
     def do(self, what, **more):
         answer = json.loads(self.ask(json.dumps(dict(more, do=what))))
@@ -27,11 +30,25 @@ class Browser(Process):
         answer = json.loads(self.ask(json.dumps(dict(more, do=what))))
         check(words in answer.get("error", ""), f"{what}: {answer}, expected {words!r}")
 
-    def picture(self):
-        path = os.path.join(self.daemon.dir, "canvas")
+    def open(self, daemon):
+        self.do("errors")
+        return self.do("open", url=f"https://[::1]:{daemon.https}/")["page"]
+
+    def picture(self, daemon):
+        path = os.path.join(daemon.dir, "canvas")
         size = self.do("canvas", file=path)
         with open(path, "rb") as data:
             return size["width"], size["height"], data.read()
+
+
+def setup():
+    global browser
+    browser = Browser()
+
+
+def teardown():
+    if browser:
+        browser.stop()
 
 
 def rgba(daemon, producer):
@@ -48,27 +65,27 @@ def rgba(daemon, producer):
 
 @contextlib.contextmanager
 def console(size="640 480"):
-    with Daemon() as daemon, daemon.producer() as producer, Browser(daemon) as browser:
+    with Daemon() as daemon, daemon.producer() as producer:
         producer.ask(f"mode {size}")
         producer.ask("frame full")
-        browser.do("open", url=browser.home)
+        equal(browser.open(daemon), "Log in")
         browser.do("login", user=USER, password=PASSWORD)
         width, height = map(int, size.split())
         equal(browser.do("console", width=width, height=height), {"width": width, "height": height})
-        yield daemon, producer, browser
+        yield daemon, producer
 
 
 def test_claim_and_login():
-    with Daemon(claim=False) as daemon, daemon.producer() as producer, Browser(daemon) as browser:
+    with Daemon(claim=False) as daemon, daemon.producer() as producer:
         code = claim_code(daemon)
         producer.ask("mode 320 240")
         producer.ask("frame full")
-        equal(browser.do("open", url=browser.home)["page"], "Claim this Device")
+        equal(browser.open(daemon), "Claim this Device")
         browser.refused("claim", "not right", code="AAAA-AAAA-AAAA", user=USER, password=PASSWORD)
         browser.do("claim", code=code.lower().replace("-", " "), user=USER, password=PASSWORD)
         browser.do("console", width=320, height=240)
         browser.do("press", id="log-out")
-        equal(browser.do("open", url=browser.home)["page"], "Log in")
+        equal(browser.open(daemon), "Log in")
         browser.refused("login", "not right", user=USER, password="not the password")
         browser.do("login", user=USER, password=PASSWORD)
         browser.do("console", width=320, height=240)
@@ -77,7 +94,7 @@ def test_claim_and_login():
 
 
 def test_same_picture_in_every_mode():
-    with console() as (daemon, producer, browser):
+    with console() as (daemon, producer):
         web = Web(daemon)
         web.login()
         for size in ("640 480", "1024 768", "801 603", "1920 1080"):
@@ -85,11 +102,11 @@ def test_same_picture_in_every_mode():
             for scene in ("full", "typing 20", "scroll 3", "video 3"):
                 seq = producer.ask(f"frame {scene}").split()[1]
                 equal(web.ask("GET", f"/api/v1/status?hw_seq={seq}")[0], 200)
-                check(browser.picture() == rgba(daemon, producer), f"{size}, {scene}: another picture")
+                check(browser.picture(daemon) == rgba(daemon, producer), f"{size}, {scene}: another picture")
 
 
 def test_keys_pointer_and_lights():
-    with console() as (daemon, _, browser):
+    with console() as (daemon, _):
         browser.do("key", key="a")
         equal(daemon.keyboard.report()[2], 0x04, "a")
         check(not any(daemon.keyboard.report()), "a stays down")
@@ -112,7 +129,7 @@ def test_keys_pointer_and_lights():
 
 
 def test_view_only_sends_nothing():
-    with console() as (daemon, _, browser):
+    with console() as (daemon, _):
         web = Web(daemon)
         web.login()
         browser.do("press", id="view-only")
@@ -128,7 +145,7 @@ def test_view_only_sends_nothing():
 
 
 def test_says_why_there_is_no_picture():
-    with console() as (_, producer, browser):
+    with console() as (_, producer):
         for signal, words in (("no-cable", "No cable"), ("no-signal", "No signal"), ("no-sync", "No sync"),
                               ("unsupported", "640 × 480"), ("protected", "Copy protected"),
                               ("stalled", "hardware stopped"), ("quarantined", "shut off"), ("gone", "hardware missing")):
@@ -141,7 +158,7 @@ def test_says_why_there_is_no_picture():
 
 
 def test_connects_again_by_itself():
-    with console() as (daemon, producer, browser):
+    with console() as (daemon, producer):
         daemon.process.kill()
         daemon.process.wait()
         browser.do("await-overlay", text="Connection lost")
@@ -159,7 +176,7 @@ def test_connects_again_by_itself():
 
 
 def test_disconnected_by_another():
-    with console() as (daemon, _, browser):
+    with console() as (daemon, _):
         web = Web(daemon)
         web.login()
         number = web.ask("GET", "/api/v1/status")[1]["sessions"][0]["id"]
