@@ -233,8 +233,8 @@ install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0644,$(wildcard packaging/sysusers.d/*.conf),$(D)/lib/sysusers.d)
 	$(Q)$(call put,0644,$(wildcard packaging/modules-load.d/*.conf),$(D)/lib/modules-load.d)
 	$(Q)$(call put,0644,$(wildcard packaging/kvmnetd.conf),$(DESTDIR)/etc/kvmnet)
-	$(Q)$(call put,0644,$(wildcard packaging/*.8),$(D)/share/man/man8)
-	$(Q)$(call put,0644,$(wildcard packaging/*.5),$(D)/share/man/man5)
+	$(Q)$(call put,0644,$(wildcard userland/device/*.8),$(D)/share/man/man8)
+	$(Q)$(call put,0644,$(wildcard userland/device/*.5),$(D)/share/man/man5)
 	$(Q)test '$(PREFIX)' = /usr || sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|^#web_dir = /usr/|web_dir = $(PREFIX)/|' \
 		$(patsubst packaging/%,$(D)/lib/systemd/system/%,$(wildcard packaging/*.service)) $(DESTDIR)/etc/kvmnet/kvmnetd.conf
 	$(Q)test -n '$(DESTDIR)' || depmod '$(KRELEASE)'
