@@ -122,7 +122,7 @@ class Bench:
         self.appliance.start(built)
         self.ports = self.appliance.ports
         console = self.appliance.console
-        self.claim_code = console.wait(r"Claim code:\s+([A-Z0-9-]{11,})", 120)[1]
+        self.claim_code = console.wait(r"Claim code:\s+((?:[A-Z0-9]{4}-){2}[A-Z0-9]{4})", 120)[1]
         self.fingerprint = console.wait(r"SHA-256\s+((?:[0-9A-F]{2}:){31}[0-9A-F]{2})", 30)[1]
         self.progress("plugging the USB cable")
         self.cable.start(self.ports.usb)

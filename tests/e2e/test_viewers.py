@@ -115,4 +115,5 @@ def test_4_tigervnc():
         for process in (viewer, x11):
             process.terminate()
             process.wait()
+        print(viewer.stderr.read(), flush=True)
         viewer.stderr.close()
