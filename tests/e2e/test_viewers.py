@@ -94,8 +94,8 @@ def test_4_tigervnc():
     x11 = subprocess.Popen(["Xvfb", "-displayfd", str(write_fd), "-screen", "0", "1280x1024x24",
                             "-nolisten", "tcp"], pass_fds=(write_fd,), stderr=subprocess.DEVNULL)
     os.close(write_fd)
-    display = ":" + os.read(read_fd, 16).decode().strip()
-    os.close(read_fd)
+    with os.fdopen(read_fd, encoding="ascii") as pipe:  # the number and the end of line come separately
+        display = ":" + pipe.readline().strip()
     env = {**os.environ, "DISPLAY": display, "VNC_USERNAME": USER, "VNC_PASSWORD": owner.password,
            "HOME": bench.run_dir}
     viewer = subprocess.Popen([*named_host(owner.name), "xtigervncviewer", "-SecurityTypes", "X509Plain",
