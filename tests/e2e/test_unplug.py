@@ -11,13 +11,14 @@ from bench import Bench
 ROUNDS = 200 if os.environ.get("SOAK") else 10
 WARM_UP = 3
 SLACK = 0.01
+OPTIONS = {}
 
 bench = owner = None
 
 
 def setup():
     global bench, owner
-    bench = Bench(target="grub")
+    bench = Bench(target="grub", **OPTIONS)
     bench.start()
     owner = Owner(bench)
 
