@@ -58,21 +58,23 @@ static void wake_state(struct kvmcap *cap)
  */
 void kvmcap_device_signal(struct kvmcap *cap, u32 signal, const char *reason)
 {
-	u32 before;
+	bool changed;
 
+	if (!reason)
+		reason = "";
 	mutex_lock(&cap->lock);
-	before = cap->meta->signal;
-	if (before != signal) {
+	changed = cap->meta->signal != signal || strcmp(cap->reason, reason);
+	if (changed) {
 		meta_begin(cap);
 		cap->meta->signal = signal;
 		meta_end(cap);
-		strscpy(cap->reason, reason ?: "", sizeof(cap->reason));
+		strscpy(cap->reason, reason, sizeof(cap->reason));
 		wake_state(cap);
 	}
 	mutex_unlock(&cap->lock);
-	if (before == signal)
+	if (!changed)
 		return;
-	dev_info(&cap->dev, "signal %u%s%s\n", signal, reason ? ": " : "", reason ?: "");
+	dev_info_ratelimited(&cap->dev, "signal %u%s%s\n", signal, *reason ? ": " : "", reason);
 	if (signal == KVMCAP_SIGNAL_QUARANTINED)
 		kvmcap_genl_event(cap, KVMCAP_EVENT_QUARANTINED);
 	else
@@ -102,7 +104,7 @@ static void show_mode(struct kvmcap *cap, const struct kvmcap_mode *mode, u32 sl
  * kvmcap_device_mode() - start a new Mode
  * @cap: the device
  * @mode: its shape, within KVMCAP_MIN/MAX_*
- * @slots: its Slots; the device takes the reference over, also on errors
+ * @slots: its Slots; the device takes the reference over, unless there is an error
  *
  * The Slots of the Mode before must be unmapped already: they are dropped here.
  *
@@ -111,7 +113,7 @@ static void show_mode(struct kvmcap *cap, const struct kvmcap_mode *mode, u32 sl
 int kvmcap_device_mode(struct kvmcap *cap, const struct kvmcap_mode *mode,
 		       struct kvmcap_slots *slots)
 {
-	struct kvmcap_slots *old = slots;
+	struct kvmcap_slots *old = NULL;
 	u32 generation;
 	int err;
 
@@ -183,17 +185,18 @@ void kvmcap_device_forget_mode(struct kvmcap *cap)
  * @slot: index
  * @damage: as for kvmcap_ring_publish()
  * @hw_seq: the hardware's count
+ * @timestamp_ns: CLOCK_MONOTONIC when the last pixel was known to be in memory
  * @diff_ns: time that the comparison took
  *
  * Return: 0 or -EINVAL.
  */
 int kvmcap_device_publish(struct kvmcap *cap, u32 slot, const u64 *damage, u64 hw_seq,
-			  u64 diff_ns)
+			  u64 timestamp_ns, u64 diff_ns)
 {
 	int err;
 
 	mutex_lock(&cap->lock);
-	err = kvmcap_ring_publish(&cap->ring, slot, damage, hw_seq, ktime_get_ns());
+	err = kvmcap_ring_publish(&cap->ring, slot, damage, hw_seq, timestamp_ns);
 	if (!err) {
 		meta_begin(cap);
 		cap->meta->seq = cap->ring.seq;
@@ -227,14 +230,10 @@ void kvmcap_device_count(struct kvmcap *cap, u32 overruns, u32 dma_errors)
 /**
  * kvmcap_device_state() - copy everything that netlink tells
  * @cap: the device
- * @state: filled in
- *
- * Return: 0, or -ENODEV when it is gone (@state is good all the same).
+ * @state: filled in, also for a device that is gone
  */
-int kvmcap_device_state(struct kvmcap *cap, struct kvmcap_state *state)
+void kvmcap_device_state(struct kvmcap *cap, struct kvmcap_state *state)
 {
-	int err;
-
 	mutex_lock(&cap->lock);
 	state->meta = *cap->meta;
 	state->stats = cap->stats;
@@ -243,9 +242,7 @@ int kvmcap_device_state(struct kvmcap *cap, struct kvmcap_state *state)
 	state->busy = cap->ring.busy;
 	state->memory = cap->slots ? (u64)cap->slots->count * cap->slots->bytes : 0;
 	strscpy(state->reason, cap->reason, sizeof(state->reason));
-	err = cap->gone ? -ENODEV : 0;
 	mutex_unlock(&cap->lock);
-	return err;
 }
 
 /**

@@ -96,7 +96,7 @@ void kvmcap_device_exit(void);
 struct kvmcap *kvmcap_device_add(struct device *parent);
 void kvmcap_device_remove(struct kvmcap *cap);
 struct kvmcap *kvmcap_device_get(u32 *index);
-int kvmcap_device_state(struct kvmcap *cap, struct kvmcap_state *state);
+void kvmcap_device_state(struct kvmcap *cap, struct kvmcap_state *state);
 void kvmcap_device_signal(struct kvmcap *cap, u32 signal, const char *reason);
 int kvmcap_device_mode(struct kvmcap *cap, const struct kvmcap_mode *mode,
 		       struct kvmcap_slots *slots);
@@ -104,7 +104,7 @@ void kvmcap_device_resume(struct kvmcap *cap);
 void kvmcap_device_gap(struct kvmcap *cap);
 void kvmcap_device_forget_mode(struct kvmcap *cap);
 int kvmcap_device_publish(struct kvmcap *cap, u32 slot, const u64 *damage, u64 hw_seq,
-			  u64 diff_ns);
+			  u64 timestamp_ns, u64 diff_ns);
 void kvmcap_device_count(struct kvmcap *cap, u32 overruns, u32 dma_errors);
 
 /* slots.c */

@@ -136,9 +136,13 @@ static int prepare_slots(struct kvmcap_engine *eng, const struct kvmcap_mode *mo
 	if (IS_ERR(slots))
 		return PTR_ERR(slots);
 	err = kvmcap_device_mode(eng->cap, mode, slots);
-	if (!err)
-		eng->slots = slots;
-	return err;
+	if (err) {
+		kvmcap_slots_unmap(slots);
+		kvmcap_slots_put(slots);
+		return err;
+	}
+	eng->slots = slots;
+	return 0;
 }
 
 /* Follows new timings: other Slots if the Mode is another, none without a signal. */
@@ -201,6 +205,8 @@ static void count_events(struct kvmcap_engine *eng)
 	const struct kvmcap_engine_events *now = &eng->events;
 
 	read_events(eng, &eng->events);
+	if (kvmcap_engine_is_gone(eng))
+		return; /* all ones, not counts */
 	kvmcap_device_count(eng->cap,
 			    now->overrun - before.overrun + now->underrun - before.underrun,
 			    now->fault - before.fault + now->bad_desc - before.bad_desc);
@@ -209,18 +215,58 @@ static void count_events(struct kvmcap_engine *eng)
 /* Heartbeat and counters, a few times a second. */
 static void watch(struct kvmcap_engine *eng)
 {
-	const u32 heartbeat = kvmcap_engine_read(eng, ENG_HEARTBEAT);
+	u32 heartbeat;
 
 	if (!time_after_eq(jiffies, eng->watched_at + WATCH_PERIOD))
 		return;
 	eng->watched_at = jiffies;
 	count_events(eng);
+	heartbeat = kvmcap_engine_read(eng, ENG_HEARTBEAT);
 	if (heartbeat != eng->heartbeat) {
 		eng->heartbeat = heartbeat;
 		eng->heartbeat_at = jiffies;
 	}
 	eng->stalled = time_after(jiffies, eng->heartbeat_at + STALLED_AFTER);
 	show_signal(eng);
+}
+
+static int identify(struct kvmcap_engine *eng)
+{
+	const u32 magic = kvmcap_engine_read(eng, ENG_MAGIC);
+	const u32 version = kvmcap_engine_read(eng, ENG_VERSION);
+
+	if (magic != ENG_MAGIC_VALUE)
+		return -ENODEV; /* somebody else's card, or none: no reason to say a word */
+	if (version >> 16 != ENG_VERSION_MAJOR)
+		return dev_err_probe(eng->dev, -ENODEV,
+				     "register interface %u.%u, this driver knows %u.x\n",
+				     version >> 16, version & 0xffff, ENG_VERSION_MAJOR);
+	eng->max_width = kvmcap_engine_read(eng, ENG_MAX_WIDTH);
+	eng->max_height = kvmcap_engine_read(eng, ENG_MAX_HEIGHT);
+	eng->max_slots = min_t(u32, kvmcap_engine_read(eng, ENG_MAX_SLOTS), KVMCAP_MAX_SLOTS);
+	eng->max_segments = kvmcap_engine_read(eng, ENG_MAX_SEGMENTS);
+	if (eng->max_slots < KVMCAP_MIN_SLOTS)
+		return dev_err_probe(eng->dev, -ENODEV, "only %u Slots, at least %u are needed\n",
+				     eng->max_slots, KVMCAP_MIN_SLOTS);
+	return 0;
+}
+
+/* What began anew may be able to do less, or be another: Slots made for it before may not fit. */
+static bool identify_again(struct kvmcap_engine *eng, u32 epoch)
+{
+	const u32 slots = eng->max_slots, segments = eng->max_segments;
+	const int err = identify(eng);
+
+	if (kvmcap_engine_read(eng, ENG_MAGIC) != ENG_MAGIC_VALUE ||
+	    kvmcap_engine_read(eng, ENG_EPOCH) != epoch)
+		return false; /* it has begun anew again */
+	if (err) {
+		kvmcap_engine_quarantine(eng, "restarted as something else");
+		return false;
+	}
+	if (eng->max_slots != slots || eng->max_segments != segments)
+		drop_slots(eng);
+	return true;
 }
 
 /* An engine that began anew never writes to what an earlier epoch was given. */
@@ -232,13 +278,15 @@ static bool follow_epoch(struct kvmcap_engine *eng)
 		return false; /* starting */
 	if (epoch == eng->epoch)
 		return true;
-	dev_info(eng->dev, "restarted, epoch %u\n", epoch);
+	dev_info_ratelimited(eng->dev, "restarted, epoch %u\n", epoch);
 	if (eng->state == KVMCAP_ENGINE_RUNNING)
 		kvmcap_device_gap(eng->cap);
+	eng->state = KVMCAP_ENGINE_IDLE;
+	if (!identify_again(eng, epoch))
+		return false;
 	/* RUN is from the epoch before: it must not meet registers half written. */
 	kvmcap_engine_write(eng, ENG_CTRL, 0);
 	eng->bus->may_write(eng->dev, true);
-	eng->state = KVMCAP_ENGINE_IDLE;
 	eng->epoch = epoch;
 	eng->timings.generation = 1;
 	eng->heartbeat_at = jiffies;
@@ -247,12 +295,14 @@ static bool follow_epoch(struct kvmcap_engine *eng)
 	return true;
 }
 
+/* Told to stop, at the end of a Mode or by whoever drove it before us: has it? */
 static void follow_stuck(struct kvmcap_engine *eng)
 {
 	if (eng->state != KVMCAP_ENGINE_STUCK ||
 	    (kvmcap_engine_read(eng, ENG_STATUS) & ENG_STATUS_BUSY))
 		return;
-	dev_info(eng->dev, "stopped at last\n");
+	if (eng->slots)
+		dev_info(eng->dev, "stopped at last\n");
 	eng->bus->may_write(eng->dev, true);
 	eng->state = KVMCAP_ENGINE_IDLE;
 	eng->timings.generation = 1;
@@ -293,30 +343,9 @@ void kvmcap_engine_kick(struct kvmcap_engine *eng)
 	mod_delayed_work(eng->queue, &eng->work, 0);
 }
 
-static int identify(struct kvmcap_engine *eng)
-{
-	const u32 magic = kvmcap_engine_read(eng, ENG_MAGIC);
-	const u32 version = kvmcap_engine_read(eng, ENG_VERSION);
-
-	if (magic != ENG_MAGIC_VALUE)
-		return -ENODEV; /* somebody else's card, or none: no reason to say a word */
-	if (version >> 16 != ENG_VERSION_MAJOR)
-		return dev_err_probe(eng->dev, -ENODEV,
-				     "register interface %u.%u, this driver knows %u.x\n",
-				     version >> 16, version & 0xffff, ENG_VERSION_MAJOR);
-	eng->max_width = kvmcap_engine_read(eng, ENG_MAX_WIDTH);
-	eng->max_height = kvmcap_engine_read(eng, ENG_MAX_HEIGHT);
-	eng->max_slots = min_t(u32, kvmcap_engine_read(eng, ENG_MAX_SLOTS), KVMCAP_MAX_SLOTS);
-	eng->max_segments = kvmcap_engine_read(eng, ENG_MAX_SEGMENTS);
-	if (eng->max_slots < KVMCAP_MIN_SLOTS)
-		return dev_err_probe(eng->dev, -ENODEV, "only %u Slots, at least %u are needed\n",
-				     eng->max_slots, KVMCAP_MIN_SLOTS);
-	return 0;
-}
-
 /**
  * kvmcap_engine_attach() - take an engine into service
- * @dev: what does DMA for it; its DMA mask is set
+ * @dev: what does DMA for it; its DMA mask is set, and the engine may not write yet
  * @regs: its register window
  * @bus: how to reach it
  *
@@ -343,6 +372,13 @@ struct kvmcap_engine *kvmcap_engine_attach(struct device *dev, void __iomem *reg
 	err = identify(eng);
 	if (err)
 		goto free;
+	/*
+	 * It may still be at work for another kernel, or for a driver that could
+	 * not stop it: it gets the bus only once it is not.
+	 */
+	kvmcap_engine_write(eng, ENG_CTRL, 0);
+	bus->doorbell(dev);
+	eng->state = KVMCAP_ENGINE_STUCK;
 	read_events(eng, &eng->events);
 	err = -ENOMEM;
 	eng->ring = dma_alloc_coherent(dev, sizeof(*eng->ring), &eng->ring_bus, GFP_KERNEL);

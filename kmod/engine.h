@@ -25,7 +25,7 @@ struct kvmcap_engine_bus {
 enum kvmcap_engine_state {
 	KVMCAP_ENGINE_IDLE,		/* it owns no memory */
 	KVMCAP_ENGINE_RUNNING,
-	KVMCAP_ENGINE_STUCK,		/* told to stop, but BUSY: Slots are kept for it */
+	KVMCAP_ENGINE_STUCK,		/* told to stop, but BUSY: Slots are kept, the bus is off */
 	KVMCAP_ENGINE_QUARANTINED,	/* until the card is removed */
 	KVMCAP_ENGINE_GONE,
 };

@@ -70,7 +70,6 @@ static int enable_dma(struct pci_dev *pdev)
 		return dev_err_probe(&pdev->dev, err, "no usable DMA addressing\n");
 	/* ENGINE.md: a segment's length has 32 bits, and no boundary matters. */
 	dma_set_max_seg_size(&pdev->dev, U32_MAX);
-	pci_set_master(pdev);
 	return 0;
 }
 
@@ -118,24 +117,21 @@ static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (err)
 		return err;
 	card->engine = kvmcap_engine_attach(&pdev->dev, regs, &pci_bus);
-	if (IS_ERR(card->engine)) {
-		err = PTR_ERR(card->engine);
-		goto master;
-	}
+	if (IS_ERR(card->engine))
+		return PTR_ERR(card->engine);
 	err = request_interrupts(pdev, card->engine);
-	if (err)
-		goto detach;
+	if (err) {
+		kvmcap_engine_detach(card->engine);
+		return err;
+	}
 	kvmcap_engine_kick(card->engine);
 	return 0;
-
-detach:
-	kvmcap_engine_detach(card->engine);
-master:
-	pci_clear_master(pdev);
-	return err;
 }
 
-/* At any moment: an orderly removal, or long after somebody pulled the card. */
+/*
+ * At any moment: an orderly removal, or long after somebody pulled the card. Also
+ * before another kernel is started, whose memory the engine must not write to.
+ */
 static void card_remove(struct pci_dev *pdev)
 {
 	struct kvmcap_card *card = pci_get_drvdata(pdev);
@@ -159,6 +155,7 @@ static struct pci_driver card_driver = {
 	.id_table = card_ids,
 	.probe = card_probe,
 	.remove = card_remove,
+	.shutdown = card_remove,
 };
 
 int kvmcap_pci_init(void)

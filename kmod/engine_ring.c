@@ -25,10 +25,13 @@ static void ring_doorbell(struct kvmcap_engine *eng)
  * @eng: the engine
  * @why: what it did, for a person
  *
- * Slots stay mapped: it may still be writing, and only removal ends that.
+ * Slots stay mapped: it may still be writing, and only removal ends that. A card
+ * that was pulled reads like a broken one: it is left to the next look.
  */
 void kvmcap_engine_quarantine(struct kvmcap_engine *eng, const char *why)
 {
+	if (kvmcap_engine_is_gone(eng))
+		return;
 	kvmcap_engine_write(eng, ENG_CTRL, 0);
 	ring_doorbell(eng);
 	eng->bus->may_write(eng->dev, false);
@@ -164,6 +167,7 @@ static bool publish(struct kvmcap_engine *eng, u32 slot, u64 hw_seq)
 {
 	const struct kvmcap_geometry *geo = &eng->timings.mode.geo;
 	struct kvmcap *cap = eng->cap;
+	const ktime_t complete = ktime_get();
 	const u64 *damage = NULL;
 	ktime_t begun;
 	int previous;
@@ -180,7 +184,7 @@ static bool publish(struct kvmcap_engine *eng, u32 slot, u64 hw_seq)
 				   KVMCAP_TILES(geo->height), eng->damage);
 		damage = eng->damage;
 	}
-	return !kvmcap_device_publish(cap, slot, damage, hw_seq,
+	return !kvmcap_device_publish(cap, slot, damage, hw_seq, ktime_to_ns(complete),
 				      ktime_to_ns(ktime_sub(ktime_get(), begun)));
 }
 

@@ -110,6 +110,10 @@ static int get_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	struct kvmcap *cap;
 	int err = 0;
 
+	if (nlmsg_attrlen(cb->nlh, GENL_HDRLEN)) {
+		NL_SET_ERR_MSG(cb->extack, "a dump is of all devices: it takes no attributes");
+		return -EINVAL;
+	}
 	for (; !err && (cap = kvmcap_device_get(&index)); put_device(&cap->dev)) {
 		err = put_device_state(skb, cap, NETLINK_CB(cb->skb).portid,
 				       cb->nlh->nlmsg_seq, NLM_F_MULTI, KVMCAP_CMD_GET, 0);
@@ -140,7 +144,6 @@ static struct genl_family kvmcap_family __ro_after_init = {
 	.module = THIS_MODULE,
 	.ops = kvmcap_ops,
 	.n_ops = ARRAY_SIZE(kvmcap_ops),
-	.resv_start_op = __KVMCAP_CMD_LAST,
 	.mcgrps = kvmcap_groups,
 	.n_mcgrps = ARRAY_SIZE(kvmcap_groups),
 };

@@ -126,6 +126,8 @@ static int reader_acquire(struct kvmcap_reader *reader, struct kvmcap_frame __us
 		mutex_lock(&cap->lock);
 		kvmcap_ring_undo(&cap->ring, reader->id);
 		mutex_unlock(&cap->lock);
+		/* One more Slot may be held now by those who were refused. */
+		wake_up_interruptible_poll(&cap->wait, EPOLLIN | EPOLLRDNORM);
 	}
 	return err;
 }
@@ -267,9 +269,10 @@ static int reader_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct kvmcap_reader *reader = file->private_data;
 
-	if (vma->vm_flags & VM_WRITE)
+	/* Pixels are what a Target paints: to be looked at, never to be run. */
+	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EPERM;
-	kvmcap_vm_flags_clear(vma, VM_MAYWRITE);
+	kvmcap_vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);
 	kvmcap_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	if (vma->vm_pgoff == 0)
 		return map_meta(reader->cap, vma);
@@ -284,5 +287,4 @@ const struct file_operations kvmcap_reader_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.poll = reader_poll,
 	.mmap = reader_mmap,
-	.llseek = no_llseek,
 };

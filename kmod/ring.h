@@ -221,7 +221,7 @@ int kvmcap_ring_release(struct kvmcap_ring *ring, __u32 reader, __u32 generation
  * @ring: the ring
  * @reader: its number
  *
- * Changes with publish, gap, set_mode and with any Reader's release or close.
+ * Changes with publish, gap, set_mode and with any Reader's release, undo or close.
  */
 bool kvmcap_ring_ready(const struct kvmcap_ring *ring, __u32 reader);
 

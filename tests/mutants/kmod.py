@@ -102,6 +102,9 @@ MUTANTS = {
     "undo-loses-damage": (
         "ring", "	account_add(ring, &r->unread, r->taken.full ? NULL : r->taken.damage);\n", "",
         "Damage that did not reach its Reader is kept"),
+    "undo-across-modes": (
+        "ring", "	if (r->unread.base_seq != r->taken_seq)\n		return;\n", "",
+        "Damage of a new Mode counts from no Frame of the old one"),
 }
 
 

@@ -408,7 +408,18 @@ static void undo_of_a_full_one_stays_full(void **unused)
 
 	assert_true(got.full);
 	assert_int_equal(got.base_seq, 0);
-	/* A Mode change meanwhile is not undone. */
+}
+
+/* The account is full by then, and counts from no Frame of the old Mode. */
+static void mode_change_is_not_undone(void **unused)
+{
+	int reader = reader_after_first_frame();
+	struct kvmcap_ring_frame got;
+
+	(void)unused;
+	frame(1);
+	got = acquire(reader);
+	assert_int_not_equal(got.base_seq, 0);
 	assert_int_equal(kvmcap_ring_set_mode(&ring, 2, 4, &small), 0);
 	kvmcap_ring_undo(&ring, reader);
 	frame(0);
@@ -503,6 +514,7 @@ int main(void)
 		TEST(failed_comparison_is_full),
 		TEST(undo_gives_damage_back),
 		TEST(undo_of_a_full_one_stays_full),
+		TEST(mode_change_is_not_undone),
 		TEST(readers_are_limited),
 		TEST(place_of_a_closed_reader_starts_anew),
 		TEST(bad_modes_change_nothing),
