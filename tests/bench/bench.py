@@ -5,6 +5,7 @@ cable. A module for tests (class Bench) and a command: `bench.py demo`, `clean`.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -57,8 +58,12 @@ class Engine:
         if target:
             argv += ["--target", target.screen]
         self.child = child.Child("engine", argv, run_dir)
-        self.child.await_ready()
-        self.control = Control(path)
+        try:
+            self.child.await_ready()
+            self.control = Control(path)
+        except BaseException:
+            self.child.stop()
+            raise
 
     def end(self):
         self.control.close()
@@ -87,8 +92,9 @@ class Cable:
         self.control({"do": "plug"})
 
     def end(self):
-        if self.child:
+        if self.control:
             self.control.close()
+        if self.child:
             self.child.stop()
 
 
@@ -148,12 +154,13 @@ class Bench:
         if self.stopped:
             return
         self.stopped = True
-        for part in (self.target, self.cable, self.engine, self.appliance):
-            if part:
-                part.end()
-        if self.keep_logs:
-            self._save_logs()
-        child.remove_run_dir(self.run_dir)
+        with contextlib.ExitStack() as rest:  # each is ended, whatever the one before says
+            rest.callback(child.remove_run_dir, self.run_dir)
+            if self.keep_logs:
+                rest.callback(self._save_logs)
+            for part in (self.appliance, self.engine, self.cable, self.target):
+                if part:
+                    rest.callback(part.end)
 
     def _save_logs(self):
         base = os.path.join(TOP, "build", "bench-logs")
@@ -162,9 +169,16 @@ class Bench:
         for name in os.listdir(self.run_dir):
             if name.endswith(".log"):
                 shutil.copy(os.path.join(self.run_dir, name), logs)
-        for old in sorted(os.scandir(base), key=lambda entry: entry.stat().st_mtime)[:-LOGS_KEPT]:
+        for old in sorted(os.scandir(base), key=_age)[:-LOGS_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
         print(f"logs of this bench: {os.path.relpath(logs, TOP)}", flush=True)
+
+
+def _age(entry):
+    try:
+        return entry.stat().st_mtime
+    except FileNotFoundError:  # another bench was quicker
+        return 0
 
 
 class Progress:

@@ -4,7 +4,8 @@
  * one against a running driver with a steady picture. Not about pixels:
  * readframes.c is.
  *
- * usage: checkreader [/dev/kvmcapN]     ends with 0 when every promise holds
+ * usage: checkreader [--refused] [/dev/kvmcapN]     ends with 0 when every promise holds
+ *	--refused: another Reader holds all that the memory cap allows
  */
 /* LINK: */
 #include <errno.h>
@@ -145,6 +146,8 @@ static void mappings_are_read_only(int fd, const struct kvmcap_meta *meta)
 	REFUSES(mprotect(at, all, PROT_READ | PROT_WRITE), EACCES, "a map never becomes writable");
 	munmap(at, all);
 	close(both);
+	REFUSES(map_fails(fd, all, PROT_READ | PROT_EXEC, MAP_SHARED, slots), EPERM,
+		"no map that can be run");
 }
 
 static void mappings_have_bounds(int fd, const struct kvmcap_meta *meta)
@@ -210,19 +213,45 @@ static void readers_are_limited(void)
 	/* Closing gives the Slot back; the next to come knows nothing of it. */
 	for (int i = 0; i < count; i++)
 		close(fds[i]);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct kvmcap_frame frame = take(fd);
+
+	expect(!frame.base_seq && frame.flags & KVMCAP_FRAME_FULL, "a place that was used begins anew");
+	expect(!release(fd, frame.generation, frame.slot), "and holds what it took");
+	close(fd);
+}
+
+/* Frames go on, and each time there is none for us: also poll says so, or a Reader would spin. */
+static void refused_without_slots(int fd)
+{
+	struct kvmcap_frame frame = request();
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	struct kvmcap_meta before, now;
+
+	expect(!ioctl(fd, KVMCAP_IOC_STATE, &before), "STATE");
+	do {
+		REFUSES(ioctl(fd, KVMCAP_IOC_ACQUIRE, &frame), EBUSY, "the memory cap leaves no Slot");
+		expect(!poll(&ready, 1, 0), "poll tells of no Frame that ACQUIRE refuses");
+		expect(!ioctl(fd, KVMCAP_IOC_STATE, &now), "STATE");
+	} while (!failures && now.seq < before.seq + 10);
 }
 
 int main(int argc, char **argv)
 {
 	struct kvmcap_meta meta;
+	bool refused = argc > 1 && !strcmp(argv[1], "--refused");
 
-	if (argc > 1)
-		path = argv[1];
+	if (argc > 1 + refused)
+		path = argv[1 + refused];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0) {
 		fprintf(stderr, "checkreader: %s: %s\n", path, strerror(errno));
 		return 1;
+	}
+	if (refused) {
+		refused_without_slots(fd);
+		return failures != 0;
 	}
 	acquire_refuses(fd);
 	slots_are_owned(fd);

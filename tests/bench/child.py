@@ -5,6 +5,7 @@ import ctypes
 import functools
 import glob
 import os
+import resource
 import select
 import shutil
 import signal
@@ -20,6 +21,9 @@ _PR_SET_PDEATHSIG = 1
 def _prepare(parent, nice):
     """Runs in the new process, which ends with its launcher; that may have died by now."""
     os.nice(nice)
+    # Every card that was pulled costs QEMU some (appliance.py, _occupy_descriptors).
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -37,8 +41,6 @@ class Child:
                                             process_group=0,
                                             preexec_fn=functools.partial(_prepare, os.getpid(), nice))
         self.pid = self.process.pid
-        with open(os.path.join(run_dir, name + ".pid"), "w", encoding="ascii") as file:
-            file.write(f"{self.pid}\n")
 
     def await_ready(self):
         """Returns once the program has said "ready" on its standard output."""
@@ -81,7 +83,7 @@ def _start_time(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rsplit(")", 1)[1].split()[19]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
 
 
@@ -114,7 +116,7 @@ def clean(base=None):
         try:
             with open(os.path.join(folder, "launcher"), encoding="ascii") as file:
                 pid, started = file.read().split()
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            continue
+        except (OSError, ValueError):
+            continue  # somebody else's, or half made
         if _start_time(pid) != started:
             remove_run_dir(folder)

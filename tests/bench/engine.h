@@ -46,6 +46,7 @@ struct shared {
 	_Atomic uint64_t frames;   /* completed */
 	_Atomic uint64_t abandoned;
 	_Atomic uint64_t fast, dumped; /* pictures read from video memory, and by screendump */
+	_Atomic bool stop_in_frame;    /* asked: the model stops itself in the middle of its next Frame */
 };
 
 struct engine {

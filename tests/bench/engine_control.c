@@ -166,9 +166,11 @@ static void do_hang(struct control *c, struct client *client, json_t *command)
 {
 	siginfo_t info;
 
-	(void)command;
 	if (!c->e->hung) {
-		kill(c->e->model, SIGSTOP);
+		if (json_is_true(json_object_get(command, "busy")))
+			atomic_store(&c->e->shared->stop_in_frame, true);
+		else
+			kill(c->e->model, SIGSTOP);
 		/* Also ends when the model died instead; the supervisor sees that next. */
 		waitid(P_PID, c->e->model, &info, WSTOPPED | WEXITED | WNOWAIT);
 		c->e->hung = true;

@@ -5,6 +5,7 @@
  */
 #include "engine.h"
 
+#include <signal.h>
 #include <string.h>
 
 #define FOUR_GIB (1ULL << 32)
@@ -143,6 +144,12 @@ static bool put_rows(struct writer *w, const struct picture *picture, uint32_t s
 
 	for (uint32_t y = 0; y < picture->height; y++) {
 		const uint32_t *from = picture->pixels + (size_t)y * picture->width;
+
+		if (y == picture->height / 2 && atomic_exchange(&w->d->e->shared->stop_in_frame, false))
+			raise(SIGSTOP);
+		/* Nothing cuts us off at the bus: what was stopped must not write once it goes on. */
+		if (!running(w->d, w->generation))
+			return false;
 
 		for (uint32_t x = 0; x < picture->width; x++)
 			row[x] = (from[x] & 0xffffff) | (x + y + rubbish) << 24;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The driver alone, behind bounce buffers: no pixel changes outside of the Damage, wrong
-use is refused, a held Frame outlives its Mode; and broken drivers are noticed by the same checks.
+"""The driver alone, behind bounce buffers: no pixel changes outside of the Damage, wrong use
+is refused, a held Frame outlives its Mode and its card, an engine that hung is let go on only when
+it has stopped; and broken drivers are noticed by the same checks.
 """
 
 import os
@@ -27,6 +28,7 @@ def setup():
     global bench
     assert {*NOTICED, OOPS} == set(driver.MUTANTS), "each mutant of the driver has its check here"
     files = {f"{TOOLS}{name}.ko": driver.build(name) for name in driver.MUTANTS}
+    files[f"{TOOLS}sound.ko"] = os.path.join(TOP, "build", "kmod", "kvmcap.ko")
     bench = Bench(target=None, fps=30, smp=2, mem="4G", append="swiotlb=131072,force", files=files)
     bench.start()
     # The checks want all eight Readers.
@@ -71,31 +73,79 @@ def test_3_wrong_use_is_refused():
     sound("checkreader")
 
 
-def test_4_held_frame_outlives_its_mode():
-    source("moving")
-    bench.engine.control({"do": "grab"})
+def hold():
+    """Leaves a Reader that holds a Frame."""
     bench.appliance.run(f"{TOOLS}holdframe >/run/held 2>&1 & echo $! >/run/holder; "
                         "until grep -q holding /run/held; do kill -0 $! || break; done")
-    source("moving", 800, 600)
+
+
+def outlives(end, words):
+    source("moving")
+    bench.engine.control({"do": "grab"})
+    hold()
+    end()
     code, out = bench.appliance.run("tail --pid=$(cat /run/holder) -f /dev/null; cat /run/held", timeout=90)
-    assert code == 0 and "kept through a Mode change" in out, out
+    assert code == 0 and words in out, out
 
 
-def exchange(name):
-    code, out = bench.appliance.run(f"rmmod kvmcap && insmod {TOOLS}{name}.ko && "
+def test_4_held_frame_outlives_its_mode():
+    outlives(lambda: source("moving", 800, 600), "kept through a Mode change")
+
+
+def test_5_held_frame_outlives_its_card():
+    outlives(bench.card_pull, "kept through removal")
+    bench.card_put()
+    bench.appliance.run("until [ -e /dev/kvmcap0 ]; do :; done")
+    sound("checkreader")
+
+
+def exchange(name, *settings):
+    code, out = bench.appliance.run(f"rmmod kvmcap && insmod {TOOLS}{name}.ko {' '.join(settings)} && "
                                     "until [ -e /dev/kvmcap0 ]; do :; done")
     assert code == 0, f"{name}: {out}"
 
 
-def test_5_broken_drivers_are_noticed():
+def test_6_memory_cap_leaves_capture_its_slots():
+    source("full", 640, 480)
+    exchange("sound", "memory_cap_mb=5")  # four Slots: one for all Readers together
+    bench.engine.control({"do": "grab"})
+    hold()
+    bench.engine.control({"do": "grab"})
+    code, out = bench.appliance.run(f"{TOOLS}checkreader --refused")
+    assert code == 0, out
+    bench.appliance.run("kill $(cat /run/holder)")
+    exchange("sound")
+
+
+def test_7_hung_engine_is_not_let_on():
+    source("full")
+    bench.engine.control({"do": "grab"})
+    bench.engine.control({"do": "hang", "busy": True})
+    bench.appliance.run("dmesg --clear")
+    exchange("sound")
+    # The driver before could not stop it; the new one waits for what it was told to end.
+    code, out = bench.appliance.run(
+        "n=0; until dmesg | grep -q 'signal 6: does not stop'; do n=$((n + 1)); [ $n = 2000 ] && exit 1; done; "
+        "dmesg; ! dmesg | grep 'signal 0'")
+    assert code == 0 and "did not stop within 200 ms" in out, out
+    bench.engine.control({"do": "resume"})
+    sound("readframes --number")
+    sound("readframes")
+
+
+def test_8_broken_drivers_are_noticed():
+    exchange("sound")
+    for check in {*NOTICED.values()}:
+        sound(check)
     for name, check in NOTICED.items():
         exchange(name)
         code, _ = passes(check)
         assert code, f"{check} does not notice {name}"
 
 
-def test_6_unchecked_bound_ends_in_an_oops():
+def test_9_unchecked_bound_ends_in_an_oops():
     exchange(OOPS)
     source("still")
+    before = len(bench.appliance.console.said)
     bench.appliance.run(TOOLS + "checkreader >/dev/null 2>&1 &")
-    bench.appliance.console.wait("BUG:|Oops", 60)
+    bench.appliance.console.wait("BUG:|Oops", 60, before)

@@ -27,7 +27,7 @@ MUTANTS = {
         "reader.c", "if (first + vma_pages(vma) <= slots->count * (u64)(slots->bytes >> PAGE_SHIFT))", "",
         "a mapping ends with the last Slot", "checkreader"),
     "map-writable": (
-        "reader.c", "	kvmcap_vm_flags_clear(vma, VM_MAYWRITE);\n", "",
+        "reader.c", "kvmcap_vm_flags_clear(vma, VM_MAYWRITE | VM_MAYEXEC);", "kvmcap_vm_flags_clear(vma, VM_MAYEXEC);",
         "no mapping can be made writable", "checkreader"),
     "stale-generation-mapped": (
         "reader.c", "cap->slots && chosen == (cap->ring.generation & 0xff) + 1", "cap->slots",
@@ -50,7 +50,7 @@ def build(name):
     with open(path, encoding="utf-8") as file:
         sound = file.read()
     if sound.count(text) != 1:
-        sys.exit(f"error: mutant {name}: its text is {sound.count(text)} times in {source}, once is needed")
+        raise RuntimeError(f"mutant {name}: its text is {sound.count(text)} times in {source}, once is needed")
     with open(path, "w", encoding="utf-8") as file:
         file.write(sound.replace(text, replacement))
     kdir = os.environ.get("KDIR") or sorted(glob.glob("/lib/modules/*/build"))[-1]
