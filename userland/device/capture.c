@@ -11,8 +11,8 @@
 
 #include "device/capture_source.h"
 
-/* A lane keeps its Slot when its encoder is done: the next Client may want the same Frame, and a Reader
- * cannot acquire a Frame twice. */
+/* Where Slots are spare a lane keeps its own when its encoder is done: the next Client may want the same Frame, and a
+ * Reader cannot acquire a Frame twice. Where they are not, the next Frame could reach nobody. */
 struct lane {
 	bool holds, busy;
 	uint32_t picture; /* capture->picture when it was filled */
@@ -26,6 +26,7 @@ struct capture {
 	struct lane lanes[CAPTURE_LANES];
 	uint64_t followed;   /* seq of the follower's last Frame */
 	uint32_t generation; /* of that Frame */
+	bool spare;
 	uint32_t picture; /* counts losses of the picture: another card may count its Frames from 1 again */
 	uint64_t damage[KVMCAP_MAX_DAMAGE_BYTES / 8];
 };
@@ -63,27 +64,16 @@ static void describe(struct capture_frame *to, const struct kvmcap_frame *from, 
 	};
 }
 
-static int acquire_as_follower(struct capture *capture, struct kvmcap_frame *frame)
-{
-	struct capture_source *source = capture->source;
-	int err = source->ops->acquire(source, CAPTURE_FOLLOWER, frame, capture->damage, NULL);
-
-	if (err != -EBUSY)
-		return err;
-	/* There is a newer Frame, so no idle lane needs what it has. */
-	let_go_idle(capture);
-	return source->ops->acquire(source, CAPTURE_FOLLOWER, frame, capture->damage, NULL);
-}
-
 static int follow(struct capture *capture)
 {
+	struct capture_source *source = capture->source;
 	struct kvmcap_frame frame;
 	struct capture_frame shown;
-	int err = acquire_as_follower(capture, &frame);
+	int err = source->ops->acquire(source, CAPTURE_FOLLOWER, &frame, capture->damage, NULL);
 
 	if (err)
 		return err;
-	capture->source->ops->release(capture->source, CAPTURE_FOLLOWER, &frame);
+	source->ops->release(source, CAPTURE_FOLLOWER, &frame);
 	capture->followed = frame.seq;
 	capture->generation = frame.generation;
 	describe(&shown, &frame, NULL, CAPTURE_LANES);
@@ -162,8 +152,8 @@ void capture_release(struct capture *capture, const struct capture_frame *frame)
 
 	lane->busy = false;
 	/* A Slot of an old Mode or card is of no use to anyone, and its memory waits for us. */
-	if (lane->holds &&
-	    (lane->frame.generation != capture->generation || lane->picture != capture->picture))
+	if (lane->holds && (!capture->spare || lane->frame.generation != capture->generation ||
+			    lane->picture != capture->picture))
 		let_go(capture, frame->lane);
 }
 
@@ -178,6 +168,7 @@ static void source_mode(void *arg, const struct capture_mode *mode)
 	bool lost = mode->signal != KVMCAP_SIGNAL_OK && mode->signal != KVMCAP_SIGNAL_STALLED;
 
 	capture->picture += lost;
+	capture->spare = mode->spare;
 	if (lost || mode->generation != capture->generation)
 		let_go_idle(capture);
 	capture->events.mode(capture->events.arg, mode);

@@ -23,6 +23,7 @@ struct capture;
 struct capture_mode {
 	uint32_t signal; /* enum kvmcap_signal */
 	uint32_t generation, width, height, stride, fourcc, refresh_mhz;
+	bool spare; /* Slots enough for every Reader there can be to keep one */
 	uint64_t frames, overruns;
 };
 

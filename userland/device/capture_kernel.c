@@ -90,6 +90,13 @@ static int read_meta(struct reader *reader, struct kvmcap_meta *meta)
 	return meta_is_sane(meta) ? 0 : -EPROTO;
 }
 
+/* A mapping keeps all Slots of its Mode in memory. */
+static void unmap_old(const struct capture_kernel *kernel, struct reader *reader)
+{
+	if (reader->generation != kernel->mode.generation)
+		unmap(reader);
+}
+
 static void report(struct capture_kernel *kernel)
 {
 	kernel->events.mode(kernel->events.arg, &kernel->mode);
@@ -110,10 +117,14 @@ static void refresh(struct capture_kernel *kernel)
 	mode.stride = meta.stride;
 	mode.fourcc = meta.fourcc;
 	mode.refresh_mhz = meta.refresh_mhz;
+	mode.spare = meta.slot_count == KVMCAP_MAX_SLOTS;
 	if (!memcmp(&mode, &kernel->mode, sizeof(mode)))
 		return;
 	kernel->mode = mode;
 	report(kernel);
+	for (unsigned i = 0; i < CAPTURE_READERS; i++)
+		if (!kernel->readers[i].holds)
+			unmap_old(kernel, &kernel->readers[i]);
 }
 
 static int attach(struct capture_kernel *kernel);
@@ -234,13 +245,14 @@ static int map_slots(struct reader *reader, const struct kvmcap_frame *frame)
 	return 0;
 }
 
-static void give_back(struct reader *reader, const struct kvmcap_frame *frame)
+static void give_back(struct capture_kernel *kernel, struct reader *reader, const struct kvmcap_frame *frame)
 {
 	struct kvmcap_release release = { .generation = frame->generation, .slot = frame->slot };
 
 	reader->holds = false;
 	if (ioctl(reader->fd, KVMCAP_IOC_RELEASE, &release) < 0 && errno != ENODEV)
 		log_error("capture: RELEASE: %s", strerror(errno));
+	unmap_old(kernel, reader);
 	if (reader->orphan)
 		reader_close(reader);
 }
@@ -273,7 +285,7 @@ static int kernel_acquire(struct capture_source *source, unsigned index, struct 
 	     (uint64_t)frame->stride * frame->height > reader->slot_bytes))
 		err = -EPROTO;
 	if (err) {
-		give_back(reader, frame);
+		give_back(kernel, reader, frame);
 		if (err != -EAGAIN)
 			log_error("capture: a Frame of the driver cannot be used: %s", strerror(-err));
 		return err;
@@ -285,7 +297,9 @@ static int kernel_acquire(struct capture_source *source, unsigned index, struct 
 
 static void kernel_release(struct capture_source *source, unsigned index, const struct kvmcap_frame *frame)
 {
-	give_back(&kernel_of(source)->readers[index], frame);
+	struct capture_kernel *kernel = kernel_of(source);
+
+	give_back(kernel, &kernel->readers[index], frame);
 }
 
 static void kernel_state(struct capture_source *source, struct capture_mode *mode)

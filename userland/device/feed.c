@@ -84,6 +84,7 @@ struct feed *feed_new(const struct feed_output *output, const struct capture_sou
 	feed->output = *output;
 	feed->events = *events;
 	feed->mode.signal = KVMCAP_SIGNAL_NO_CABLE;
+	feed->mode.spare = true;
 	for (unsigned i = 0; i < CAPTURE_READERS; i++)
 		feed->reader[i] = (unsigned)kvmcap_ring_reader_open(&feed->ring);
 	return feed;
