@@ -133,10 +133,14 @@ static void test_claim_once(void **state)
 static void test_new_code_after_many_wrong_ones(void **state)
 {
 	struct account_store *store = account_open(dir);
-	char code[32], later[32], from[32];
+	char code[32], later[32], from[32], shown[128] = "";
+	int console = dup(STDOUT_FILENO), pipes[2];
 	unsigned heard = 0;
 
 	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	fflush(stdout);
+	dup2(pipes[1], STDOUT_FILENO);
 	account_claim_code(store, code, sizeof(code));
 	for (unsigned i = 0; heard < 20; i++, now += 60 * SECOND) {
 		snprintf(from, sizeof(from), "192.0.2.%u", i % 250);
@@ -145,6 +149,12 @@ static void test_new_code_after_many_wrong_ones(void **state)
 	}
 	account_claim_code(store, later, sizeof(later));
 	assert_string_not_equal(code, later);
+	dup2(console, STDOUT_FILENO);
+	close(pipes[1]);
+	assert_true(read(pipes[0], shown, sizeof(shown) - 1) > 0);
+	assert_non_null(strstr(shown, later));
+	close(pipes[0]);
+	close(console);
 	now += 3600 * SECOND;
 	assert_int_equal(claim(store, "192.0.2.251", code), ACCOUNT_WRONG);
 	assert_int_equal(claim(store, "192.0.2.251", later), ACCOUNT_OK);

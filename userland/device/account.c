@@ -34,7 +34,8 @@
 
 /* Behind one source may sit a company: a few typing errors are free. Then each further guess costs twice the time. */
 static const struct limit_rule source_rule = { .free = 5, .max_delay_s = 900, .regain_s = 900 };
-/* Many sources against one user, and against all: slow, but never so slow that the owner is locked out for long. */
+/* Many sources against one user, and against all: slower. Where the owner logged in before he is not held up by them;
+ * elsewhere he may have to try for a while as long as they go on. */
 static const struct limit_rule name_rule = { .free = 10, .max_delay_s = 30, .regain_s = 30 };
 static const struct limit_rule total_rule = { .free = 100, .max_delay_s = 2, .regain_s = 2 };
 
@@ -195,6 +196,14 @@ static bool make_code(struct account_store *store)
 	return true;
 }
 
+/* Where the first one was shown: on the Device's own console. */
+static void show_new_code(const struct account_store *store)
+{
+	log_warn("%d wrong claim codes: the Device's console shows a new one", CODE_TRIES);
+	printf("Claim code:  %s (the one before was guessed at too often)\n", store->code);
+	fflush(stdout);
+}
+
 /* As people type it: small letters, without hyphens or with blanks. */
 static bool code_matches(const char *code, const char *typed)
 {
@@ -202,9 +211,11 @@ static bool code_matches(const char *code, const char *typed)
 	size_t len = 0;
 	bool same;
 
-	for (; *typed && len < CODE_SIZE - 1; typed++) {
+	for (; *typed; typed++) {
 		if (*typed == '-' || *typed == ' ')
 			continue;
+		if (len >= CODE_SIZE - 1)
+			break;
 		if (len == 4 || len == 9)
 			buf[len++] = '-';
 		if (len < CODE_SIZE - 1)
@@ -370,9 +381,8 @@ static bool claim_begin(struct account_store *store, const struct limit_source *
 		store->claiming = ok = true;
 	} else {
 		*result = ACCOUNT_WRONG;
-		/* The log is the console of a Device that has no owner yet: the code is meant to be read there. */
 		if (++store->code_tries >= CODE_TRIES && make_code(store))
-			log_warn("%d wrong claim codes: the new claim code is %s", CODE_TRIES, store->code);
+			show_new_code(store);
 	}
 	pthread_mutex_unlock(&store->mutex);
 	return ok;
