@@ -63,7 +63,9 @@ TOOLS := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(call linked,tests/e2e)) \
 PERF  := $(patsubst tests/perf/%.c,$(B)/perf/%,$(call linked,tests/perf))
 
 # ---- targets ----
-.PHONY: all kmod userland web bench-tools test-tools unit-tests fuzz-tests perf-tools demo test bench soak lint install clean help print-kdir FORCE
+sanitized: $(B)/asan/kvmnetd
+
+.PHONY: all kmod userland web sanitized bench-tools test-tools unit-tests fuzz-tests perf-tools demo test bench soak lint install clean help print-kdir FORCE
 
 all: kmod userland web ## (default) the driver, the daemons and the web console
 
@@ -156,6 +158,11 @@ $(B)/libkvmnet.a: $(call object,$(LIB_SRC))
 $(B)/kvmnetd: $(call object,$(DAEMON_SRC)) $(B)/libkvmnet.a
 	$(call say,LD,$@)
 	$(link) -pthread $(call pkg-libs,$(PKG_DAEMON)) -lwslay
+
+# For the tests on this machine: the same daemon, and no memory error passes.
+$(B)/asan/kvmnetd: $(patsubst %.c,$(B)/asan/%.o,$(DAEMON_SRC) $(LIB_SRC))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -Wl,--as-needed -pthread $(call pkg-libs,$(PKG_DAEMON)) -lwslay
 
 $(B)/kvmnet-helper: $(call object,$(HELPER_SRC)) $(B)/libkvmnet.a
 	$(call say,LD,$@)
