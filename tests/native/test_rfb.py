@@ -69,6 +69,37 @@ def test_identity():
                         same(client, daemon, producer)
 
 
+def test_no_picture_beyond_the_framebuffer():
+    """A Client that takes back its word about new sizes, while one is on its way, still gets it first."""
+    with Daemon() as daemon:
+        producer = daemon.producer()
+        for encoding in (rfb.DESKTOP_SIZE, rfb.EXT_DESKTOP_SIZE):
+            producer.ask("mode 640 480")
+            producer.ask("frame full")
+            with rfb.Client(daemon, USER, PASSWORD, encodings=(rfb.RAW, encoding)) as client:
+                equal((client.width, client.height), (640, 480), "size")
+                producer.ask("mode 1920 1080")
+                producer.ask("frame full")
+                client.set_encodings((rfb.RAW,))
+                client.request(incremental=False)
+                await_size(client, 1920, 1080)
+                settle(client, daemon, producer)
+
+
+def test_pointer_of_a_client_that_cannot_resize():
+    """It sees the Target's pixels in its old framebuffer: where it points is where it looks."""
+    with Daemon() as daemon:
+        producer = daemon.producer()
+        producer.ask("mode 1024 768")
+        producer.ask("frame full")
+        with rfb.Client(daemon, USER, PASSWORD, encodings=(rfb.RAW,)) as client:
+            producer.ask("mode 640 480")
+            producer.ask("frame full")
+            client.pointer(320, 240, 0)
+            _, x, y, *_ = struct.unpack_from("<BHH", daemon.pointer.report())
+            check(abs(x - 16384) < 32 and abs(y - 16384) < 40, f"the middle became {x},{y} of 32767")
+
+
 def test_stock_viewer():
     """VeNCrypt X509Plain by TLS 1.2 and 1.3."""
     with Daemon() as daemon:

@@ -23,7 +23,7 @@ static bool readable(int fd)
 static void requests_come_in_order_and_are_bounded(void **state)
 {
 	struct bus *bus = bus_new();
-	struct bus_request request = { .type = BUS_STATUS };
+	struct bus_request request = { .type = BUS_DISCONNECT };
 
 	(void)state;
 	assert_false(readable(bus_request_fd(bus)));
@@ -52,22 +52,46 @@ static void count_wake(void *arg)
 static void answers_wake_their_reader(void **state)
 {
 	static struct bus_answer answer;
+	struct bus_request request = { .type = BUS_STATUS };
 	struct bus *bus = bus_new();
 	int woken = 0;
 
 	(void)state;
 	bus_on_answer(bus, count_wake, &woken);
 	for (unsigned i = 0; i < BUS_DEPTH; i++) {
+		assert_true(bus_ask(bus, &request));
+		assert_true(bus_take_request(bus, &request));
 		answer.cookie = i;
-		assert_true(bus_answer(bus, &answer));
+		bus_answer(bus, &answer);
 	}
-	assert_false(bus_answer(bus, &answer));
-	assert_int_equal(woken, BUS_DEPTH + 1);
+	/* No more is asked than can be answered. */
+	assert_false(bus_ask(bus, &request));
+	request.type = BUS_CANCEL;
+	assert_true(bus_ask(bus, &request));
+	assert_int_equal(woken, BUS_DEPTH);
 	for (unsigned i = 0; i < BUS_DEPTH; i++) {
 		assert_true(bus_take_answer(bus, &answer));
 		assert_int_equal(answer.cookie, i);
 	}
 	assert_false(bus_take_answer(bus, &answer));
+	request.type = BUS_STATUS;
+	assert_true(bus_ask(bus, &request));
+	bus_free(bus);
+}
+
+static void changes_are_told_once(void **state)
+{
+	struct bus *bus = bus_new();
+	int woken = 0;
+
+	(void)state;
+	bus_on_answer(bus, count_wake, &woken);
+	assert_false(bus_take_change(bus));
+	for (int i = 0; i < 1000; i++)
+		bus_change(bus);
+	assert_int_equal(woken, 1000);
+	assert_true(bus_take_change(bus));
+	assert_false(bus_take_change(bus));
 	bus_free(bus);
 }
 
@@ -92,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_come_in_order_and_are_bounded),
 		cmocka_unit_test(answers_wake_their_reader),
+		cmocka_unit_test(changes_are_told_once),
 		cmocka_unit_test(freeing_closes_descriptors_on_the_way),
 	};
 

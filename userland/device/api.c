@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 
 #include "device/body.h"
+#include "lib/log.h"
 #include "lib/version.h"
 
 #define COOKIE "__Host-kvmnet"
@@ -218,6 +219,16 @@ static void set_cookie(struct api_request *request, const char *token)
 		 token[0] ? "" : "; Max-Age=0");
 }
 
+/* Whoever stole the old password is to be out, wherever he came in. */
+static void end_sessions(struct api *api, const char *user)
+{
+	struct bus_request ask = { .type = BUS_PASSWORD, .fd = -1 };
+
+	memcpy(ask.user, user, sizeof(ask.user));
+	if (!bus_ask(api->bus, &ask))
+		log_error("api: the sessions of %s go on, the Device is busy: disconnect them", user);
+}
+
 void api_job_done(struct api *api, struct api_request *request, const struct job *job)
 {
 	char token[LOGIN_TOKEN_SIZE];
@@ -229,6 +240,7 @@ void api_job_done(struct api *api, struct api_request *request, const struct job
 	if (job->type == JOB_PASSWORD) {
 		login_end_others(api->logins, job->user, request->login);
 		request->logins_changed = true;
+		end_sessions(api, job->user);
 	} else if (login_begin(api->logins, job->user, token)) {
 		if (request->login)
 			login_end(api->logins, request->login);

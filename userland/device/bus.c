@@ -17,6 +17,8 @@ struct bus {
 	int request_fd;
 	unsigned asked, taken;		 /* under lock */
 	unsigned answered, answer_taken; /* under lock */
+	unsigned owed;			 /* answers asked for and not yet taken; under lock */
+	bool changed;			 /* under lock */
 	void (*wake)(void *arg);
 	void *wake_arg;
 	struct bus_request requests[BUS_DEPTH];
@@ -57,8 +59,9 @@ bool bus_ask(struct bus *bus, const struct bus_request *request)
 	bool room;
 
 	pthread_mutex_lock(&bus->lock);
-	room = bus->asked - bus->taken < BUS_DEPTH;
+	room = bus->asked - bus->taken < BUS_DEPTH && (request->type != BUS_STATUS || bus->owed < BUS_DEPTH);
 	if (room) {
+		bus->owed += request->type == BUS_STATUS;
 		bus->requests[bus->asked++ % BUS_DEPTH] = *request;
 		eventfd_write(bus->request_fd, 1);
 	}
@@ -86,22 +89,40 @@ int bus_request_fd(struct bus *bus)
 	return bus->request_fd;
 }
 
-bool bus_answer(struct bus *bus, const struct bus_answer *answer)
+/* With the lock held, which this gives up. */
+static void unlock_and_wake(struct bus *bus)
 {
-	void (*wake)(void *arg);
-	void *arg;
-	bool room;
+	void (*wake)(void *arg) = bus->wake;
+	void *arg = bus->wake_arg;
 
-	pthread_mutex_lock(&bus->lock);
-	room = bus->answered - bus->answer_taken < BUS_DEPTH;
-	if (room)
-		bus->answers[bus->answered++ % BUS_DEPTH] = *answer;
-	wake = bus->wake;
-	arg = bus->wake_arg;
 	pthread_mutex_unlock(&bus->lock);
 	if (wake)
 		wake(arg);
-	return room;
+}
+
+void bus_answer(struct bus *bus, const struct bus_answer *answer)
+{
+	pthread_mutex_lock(&bus->lock);
+	bus->answers[bus->answered++ % BUS_DEPTH] = *answer;
+	unlock_and_wake(bus);
+}
+
+void bus_change(struct bus *bus)
+{
+	pthread_mutex_lock(&bus->lock);
+	bus->changed = true;
+	unlock_and_wake(bus);
+}
+
+bool bus_take_change(struct bus *bus)
+{
+	bool changed;
+
+	pthread_mutex_lock(&bus->lock);
+	changed = bus->changed;
+	bus->changed = false;
+	pthread_mutex_unlock(&bus->lock);
+	return changed;
 }
 
 bool bus_take_answer(struct bus *bus, struct bus_answer *answer)
@@ -110,8 +131,10 @@ bool bus_take_answer(struct bus *bus, struct bus_answer *answer)
 
 	pthread_mutex_lock(&bus->lock);
 	any = bus->answered != bus->answer_taken;
-	if (any)
+	if (any) {
 		*answer = bus->answers[bus->answer_taken++ % BUS_DEPTH];
+		bus->owed--;
+	}
 	pthread_mutex_unlock(&bus->lock);
 	return any;
 }

@@ -20,9 +20,10 @@ struct bus;
 /* Page thread to session thread. */
 enum bus_request_type {
 	BUS_OPEN,   /* fd: one end of a socketpair that carries RFB of a logged-in person; passes ownership */
-	BUS_STATUS, /* answer once capture's hw_seq >= min_hw_seq and every session is current */
-	BUS_CANCEL, /* the asker of cookie is gone */
+	BUS_STATUS, /* is answered, once capture's hw_seq >= min_hw_seq and every session is current */
+	BUS_CANCEL, /* the asker of cookie is gone: it is answered at once */
 	BUS_DISCONNECT, /* end session_id; its person is told by user */
+	BUS_PASSWORD,	/* user has a new one: end the sessions that the old one opened */
 };
 
 struct bus_request {
@@ -57,14 +58,8 @@ struct bus_status {
 	struct bus_session sessions[BUS_SESSIONS];
 };
 
-/* Session thread to page thread. */
-enum bus_answer_type {
-	BUS_STATUS_IS,
-	BUS_STATUS_CHANGED, /* unasked: signal, Mode, LEDs or the list of sessions changed */
-};
-
+/* Session thread to page thread: one for each BUS_STATUS. */
 struct bus_answer {
-	enum bus_answer_type type;
 	uint64_t cookie;
 	struct bus_status status;
 };
@@ -72,14 +67,19 @@ struct bus_answer {
 struct bus *bus_new(void); /* NULL with errno */
 void bus_free(struct bus *bus);
 
-/* false when the queue is full: the asker says so to its Client (503), nothing blocks. */
+/* false when the queue is full, or when BUS_DEPTH answers are owed already: the asker says so to its Client (503),
+ * nothing blocks, and an answer always finds room. */
 bool bus_ask(struct bus *bus, const struct bus_request *request);
 bool bus_take_request(struct bus *bus, struct bus_request *request);
 int bus_request_fd(struct bus *bus); /* readable (eventfd) while there are requests */
 
-bool bus_answer(struct bus *bus, const struct bus_answer *answer);
+void bus_answer(struct bus *bus, const struct bus_answer *answer);
 bool bus_take_answer(struct bus *bus, struct bus_answer *answer);
-/* Called on the session thread after each bus_answer(), to wake the page thread (lws_cancel_service). */
+/* Signal, Mode, LEDs or the list of sessions changed; many times is once for who looks later. */
+void bus_change(struct bus *bus);
+bool bus_take_change(struct bus *bus);
+/* Called on the session thread after each bus_answer() and bus_change(), to wake the page thread
+ * (lws_cancel_service). */
 void bus_on_answer(struct bus *bus, void (*wake)(void *arg), void *arg);
 
 #endif

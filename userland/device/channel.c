@@ -29,6 +29,8 @@
 /* Connections before authentication. */
 #define LIMIT_TOTAL 64
 #define LIMIT_PEER 16
+/* Data that a Client has neither taken nor refused for so long: it is gone, or as good as gone. */
+#define GONE_MS 30000
 /* What the kernel may hold unsent of an update when the next one is made. */
 #define NOTSENT_BYTES 16384
 
@@ -223,6 +225,7 @@ static enum next hand_over(struct connection *c)
 	char user[ACCOUNT_NAME_MAX + 1], peer[BUS_PEER_MAX];
 	uint8_t rest[sizeof(c->in)];
 	size_t len = c->in_used;
+	bool relay = c->relay;
 
 	memcpy(rest, c->in, len);
 	log_clean(user, sizeof(user), c->relay ? c->relay_user : c->hs.user);
@@ -230,7 +233,7 @@ static enum next hand_over(struct connection *c)
 	c->stream.fd = -1; /* drop() leaves it open */
 	c->stream.ssl = NULL;
 	drop(c);
-	session_start(server, &stream, user, peer, rest, len);
+	session_start(server, &stream, relay, user, peer, rest, len);
 	return NEXT_GONE;
 }
 
@@ -394,11 +397,16 @@ static bool over_limit(const struct channel *channel, const struct sockaddr_stor
 
 static void tune(int fd)
 {
-	int one = 1, notsent = NOTSENT_BYTES;
+	int one = 1, notsent = NOTSENT_BYTES, idle = 10, interval = 5, probes = 3, patience = GONE_MS;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
+	/* A Client whose network is gone says nothing, and may have a key down. */
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)
@@ -476,7 +484,7 @@ int channel_open(struct server *server, const struct identity *identity)
 	}
 	if (identity_use(identity, channel->implicit) || identity_use(identity, channel->stock))
 		return -1;
-	channel->listener.fd = peer_listen(server->config->address, server->config->first_port);
+	channel->listener.fd = peer_listen("channel", server->config->address, server->config->first_port);
 	channel->listener.events = EPOLLIN;
 	channel->listener.ready = listener_ready;
 	if (channel->listener.fd < 0)

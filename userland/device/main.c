@@ -4,6 +4,7 @@
  * are named in server.h; the page thread is page.c's.
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,12 +190,13 @@ static int open_rooms(struct daemon *daemon)
 	if (!server->hid)
 		return -1;
 	input_init(&server->input, server->hid);
-	if (screen_open(server) || channel_open(server, daemon->identity))
+	/* Nothing that comes over the network is read before. */
+	if (screen_open(server) || sandbox_late() || channel_open(server, daemon->identity))
 		return -1;
 	if (page_start(config, server->accounts, daemon->identity, server->bus))
 		return -1;
 	daemon->page = true;
-	return sandbox_late();
+	return 0;
 }
 
 /* In the reverse order; whatever is not open is skipped. */
@@ -239,6 +241,9 @@ int main(int argc, char **argv)
 		printf("%s: good\n", options.config);
 		return EXIT_SUCCESS;
 	}
+	/* Large blocks come and go with sessions and log-ins. Fixed, this threshold gives each back to the system when it
+	 * is freed; glibc would raise it and keep them. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	result = EXIT_FAILURE;
 	if (!sandbox_early() && !open_state(&daemon) && !open_rooms(&daemon)) {
 		print_claim(&daemon);

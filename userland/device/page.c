@@ -5,7 +5,6 @@
  */
 #include "device/page.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,9 +14,9 @@
 #include <unistd.h>
 
 #include "device/page_parts.h"
+#include "device/peer.h"
 #include "lib/log.h"
 
-#define CONNECTIONS_MAX 512
 #define SWEEP_S 10
 #define ACCEPT_AT_ONCE 16
 
@@ -43,19 +42,11 @@ bool page_header(struct lws *wsi, enum lws_token_indexes token, char *buf, size_
 static void peer_of(struct lws *wsi, struct api_caller *caller)
 {
 	socklen_t len = sizeof(caller->peer);
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&caller->peer;
-	const struct sockaddr_in *four = (const struct sockaddr_in *)&caller->peer;
 
 	memset(&caller->peer, 0, sizeof(caller->peer));
 	caller->peer_text[0] = '\0';
-	if (getpeername(lws_get_socket_fd(lws_get_network_wsi(wsi)), (struct sockaddr *)&caller->peer, &len))
-		return;
-	if (caller->peer.ss_family == AF_INET)
-		inet_ntop(AF_INET, &four->sin_addr, caller->peer_text, sizeof(caller->peer_text));
-	else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-		inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, caller->peer_text, sizeof(caller->peer_text));
-	else
-		inet_ntop(AF_INET6, &six->sin6_addr, caller->peer_text, sizeof(caller->peer_text));
+	if (!getpeername(lws_get_socket_fd(lws_get_network_wsi(wsi)), (struct sockaddr *)&caller->peer, &len))
+		peer_text(&caller->peer, caller->peer_text, sizeof(caller->peer_text));
 }
 
 bool page_caller(struct lws *wsi, struct api_caller *caller)
@@ -99,12 +90,11 @@ static void take_answers(void)
 	static struct bus_answer answer;
 	struct job job;
 
-	while (bus_take_answer(page->api.bus, &answer)) {
-		if (answer.type == BUS_STATUS_CHANGED)
-			page_watch_changed(page);
-		else if (!page_http_status(page, &answer))
+	while (bus_take_answer(page->api.bus, &answer))
+		if (!page_http_status(page, &answer))
 			page_watch_status(page, &answer);
-	}
+	if (bus_take_change(page->api.bus))
+		page_watch_changed(page);
 	while (job_take(page->api.jobs, &job))
 		page_http_job_done(page, &job);
 }
@@ -112,11 +102,17 @@ static void take_answers(void)
 static void accept_all(struct lws *listener)
 {
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
-		int fd = accept4(lws_get_socket_fd(listener), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage address = { 0 };
+		socklen_t len = sizeof(address);
+		int fd = accept4(lws_get_socket_fd(listener), (struct sockaddr *)&address, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0)
 			return;
-		lws_adopt_socket_vhost(page->vhost, fd);
+		if (page_guests_may_come(page->guests, &address))
+			page_guests_add(page->guests, lws_adopt_socket_vhost(page->vhost, fd), &address);
+		else
+			close(fd);
 	}
 }
 
@@ -135,6 +131,9 @@ static int first_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
 		take_answers();
 		return 0;
 	}
+	if (reason ==
+	    LWS_CALLBACK_WSI_DESTROY) /* told to the first protocol, whatever the connection's own is */
+		page_guests_remove(page->guests, wsi);
 	if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS)
 		return !SSL_CTX_set_min_proto_version(user, TLS1_3_VERSION) ||
 		       identity_use(page->identity, user);
@@ -175,35 +174,10 @@ static void wake(void *arg)
 	lws_cancel_service(arg);
 }
 
-static int open_listener(const struct config *config)
-{
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(config->https_port) };
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(config->https_port) };
-	bool is_four = inet_pton(AF_INET, config->https_address, &four.sin_addr) == 1;
-	const struct sockaddr *address = is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six;
-	socklen_t len = is_four ? sizeof(four) : sizeof(six);
-	int yes = 1, no = 0, fd;
-
-	if (!is_four && inet_pton(AF_INET6, config->https_address, &six.sin6_addr) != 1)
-		return -1;
-	fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		goto failed;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-	if (!is_four)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
-	if (!bind(fd, address, len) && !listen(fd, SOMAXCONN))
-		return fd;
-failed:
-	log_error("https: %s port %u: %s", config->https_address, config->https_port, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 static bool open_library(void)
 {
-	static const lws_retry_bo_t idle = { .secs_since_valid_ping = 30, .secs_since_valid_hangup = 60 };
+	/* A person's network may vanish while a key is down: then it is let go. */
+	static const lws_retry_bo_t idle = { .secs_since_valid_ping = 10, .secs_since_valid_hangup = 25 };
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
@@ -213,9 +187,9 @@ static bool open_library(void)
 		.user = page,
 		.gid = (gid_t)-1,
 		.uid = (uid_t)-1,
-		.fd_limit_per_thread = CONNECTIONS_MAX,
+		.fd_limit_per_thread = PAGE_GUESTS_MAX + 2 * BUS_SESSIONS + 16, /* and relays and its own */
 		.max_http_header_data = 8192,
-		.max_http_header_pool = 64,
+		.max_http_header_pool = PAGE_GUESTS_MAX, /* a silent one holds a place in it, too */
 		.pt_serv_buf_size = PAGE_CHUNK / 4,
 		.timeout_secs = 15,
 		.keepalive_timeout = 30,
@@ -259,6 +233,7 @@ static void release(void)
 		close(page->listen_fd);
 	login_table_free(page->api.logins);
 	page_files_free(page->files);
+	page_guests_free(page->guests);
 	free(page->status);
 	free(page);
 	page = NULL;
@@ -266,14 +241,15 @@ static void release(void)
 
 static bool set_up(const struct config *config)
 {
-	page->listen_fd = open_listener(config);
-	if (page->listen_fd < 0 || !open_library())
+	page->listen_fd = peer_listen("https", config->https_address, config->https_port);
+	page->guests = page_guests_new();
+	if (page->listen_fd < 0 || !page->guests || !open_library())
 		return false;
 	page->files = page_files_load(config->web_dir);
 	page->api.logins = login_table_new();
 	page->api.jobs = job_queue_new(page->api.accounts, wake, page->context);
 	if (!page->files || !page->api.logins || !page->api.jobs) {
-		log_error("https: %s", strerror(errno));
+		log_error("https: out of memory");
 		return false;
 	}
 	lws_sul_schedule(page->context, 0, &page->sweep, sweep, SWEEP_S * LWS_USEC_PER_SEC);
@@ -292,7 +268,6 @@ int page_start(const struct config *config, struct account_store *accounts, stru
 		log_error("https: out of memory");
 		return -1;
 	}
-	page->config = config;
 	page->identity = identity;
 	page->api.accounts = accounts;
 	page->api.bus = bus;

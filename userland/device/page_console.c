@@ -174,7 +174,7 @@ static int from_browser(struct page_console *console, const void *in, size_t len
 	/* What was read before the session stopped taking: it waits behind the rest. */
 	if (console->held_sent || console->held_len > len)
 		return 0;
-	return to_session(console);
+	return to_session(console) ? end(console, LWS_CLOSE_STATUS_NORMAL, "the session ended") : 0;
 }
 
 static int filter(struct lws *wsi)

@@ -168,6 +168,7 @@ static void answered(struct page_exchange *exchange)
 
 	if (exchange->request.logins_changed)
 		page_end_strangers(page);
+	lws_rx_flow_control(exchange->wsi, 1);
 	lws_set_timeout(exchange->wsi, PENDING_TIMEOUT_HTTP_CONTENT, 30);
 	lws_callback_on_writable(exchange->wsi);
 }
@@ -223,6 +224,8 @@ static int run(struct page_exchange *exchange)
 		return send_headers(exchange);
 	}
 	lws_set_timeout(exchange->wsi, NO_PENDING_TIMEOUT, 0);
+	/* The library does not read now, but would look again and again at what waits to be read. */
+	lws_rx_flow_control(exchange->wsi, 0);
 	if (request->waits_for_frame)
 		lws_sul_schedule(exchange->page->context, 0, &exchange->expiry, expired,
 				 API_WAIT_S * LWS_USEC_PER_SEC);

@@ -18,10 +18,11 @@
 struct page_exchange;
 struct page_console;
 struct page_watcher;
+struct page_guests;
 
 struct page {
-	const struct config *config;
 	struct identity *identity;
+	struct page_guests *guests;
 	struct api api;
 	struct page_files *files;
 	struct lws_context *context;
@@ -50,6 +51,17 @@ bool page_may_upgrade(struct lws *wsi, const char *path, struct api_caller *call
 		      char *user);
 /* Ends WebSockets whose login is gone. */
 void page_end_strangers(struct page *page);
+
+/* Connections in all; a source has a share of them (page_guests.c). */
+#define PAGE_GUESTS_MAX 512
+
+struct page_guests *page_guests_new(void); /* NULL: out of memory */
+void page_guests_free(struct page_guests *guests);
+bool page_guests_may_come(const struct page_guests *guests, const struct sockaddr_storage *address);
+/* wsi: NULL when the library did not take it. */
+void page_guests_add(struct page_guests *guests, struct lws *wsi, const struct sockaddr_storage *address);
+/* Also for connections that are no guests. */
+void page_guests_remove(struct page_guests *guests, struct lws *wsi);
 
 int page_http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 void page_http_job_done(struct page *page, const struct job *job);

@@ -33,25 +33,25 @@ static socklen_t parse(struct sockaddr_storage *to, const char *address, uint16_
 	return 0;
 }
 
-int peer_listen(const char *address, uint16_t port)
+int peer_listen(const char *who, const char *address, uint16_t port)
 {
 	struct sockaddr_storage to;
 	socklen_t len = parse(&to, address, port);
 	int one = 1, zero = 0, fd;
 
 	if (!len) {
-		log_error("channel: %s is not a numeric address", address);
+		log_error("%s: %s is not a numeric address", who, address);
 		return -1;
 	}
 	fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* A kernel without IPv6 still serves everyone it can. */
 	if (fd < 0 && errno == EAFNOSUPPORT && !strcmp(address, "::"))
-		return peer_listen("0.0.0.0", port);
+		return peer_listen(who, "0.0.0.0", port);
 	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
 	    (to.ss_family == AF_INET || !setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero))) &&
-	    !bind(fd, (struct sockaddr *)&to, len) && !listen(fd, 64))
+	    !bind(fd, (struct sockaddr *)&to, len) && !listen(fd, SOMAXCONN))
 		return fd;
-	log_error("channel: cannot listen on %s port %u: %s", address, port, strerror(errno));
+	log_error("%s: cannot listen on %s port %u: %s", who, address, port, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses of the video port: its listening socket, names of peers for logs, who counts as the same peer. */
+/* Addresses: listening sockets, names of peers for logs, who counts as the same peer. */
 #ifndef KVMNET_DEVICE_PEER_H
 #define KVMNET_DEVICE_PEER_H
 
@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* address: numeric; "::" takes IPv4 too. The descriptor, or -1 after logging why. */
-int peer_listen(const char *address, uint16_t port);
+/* address: numeric; "::" takes IPv4 too. The descriptor, or -1 after logging why, in the name of who. */
+int peer_listen(const char *who, const char *address, uint16_t port);
 /* "192.0.2.1:5000" or "[2001:db8::1]:5000". */
 void peer_text(const struct sockaddr_storage *address, char *buf, size_t size);
 /* The same IPv4 address (also when mapped into IPv6), or the same IPv6 /64: one customer's line. */

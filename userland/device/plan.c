@@ -30,7 +30,6 @@ bool plan_screen_frame(struct plan_screen *screen, const struct capture_frame *f
 	screen->base_seq = frame->full ? 0 : frame->base_seq;
 	screen->seq = frame->seq;
 	screen->hw_seq = frame->hw_seq;
-	screen->frames++;
 	memcpy(screen->step, damage, KVMCAP_DAMAGE_BYTES(frame->width, frame->height));
 	return changed;
 }

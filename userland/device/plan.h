@@ -17,7 +17,7 @@ struct plan_screen {
 	bool picture; /* else the screen is black */
 	uint32_t width, height;
 	uint32_t generation;
-	uint64_t seq, hw_seq, frames;
+	uint64_t seq, hw_seq;
 	/* The last step of the follower: Tiles that differ between base_seq and seq. */
 	uint64_t base_seq;
 	uint64_t step[TILES_MAX_WORDS];

@@ -56,7 +56,7 @@ int status_open(struct server *server);
 void status_close(struct server *server);
 /* Answers who waits, if what they wait for is so now. */
 void status_check(struct server *server);
-/* Signal, Mode, LEDs, USB or the list of sessions changed: tell the page thread. */
+/* Signal, Mode, LEDs, USB or the list of sessions changed: the page thread is told. */
 void status_changed(struct server *server);
 
 /* screen.c: what capture says, to all sessions. */

@@ -103,6 +103,7 @@ static void set_encodings(struct session *session, const struct rfb_encodings *e
 	struct plan *plan = &session->plan;
 	const struct plan_screen *screen = &session->server->screen;
 	bool announce = encodings->ext_desktop_size && !session->encodings.ext_desktop_size;
+	bool size = session->encodings.desktop_size, ext_size = session->encodings.ext_desktop_size;
 
 	if (encodings->qemu_keys && !session->encodings.qemu_keys)
 		plan->notes |= PLAN_KEYS;
@@ -111,6 +112,9 @@ static void set_encodings(struct session *session, const struct rfb_encodings *e
 	if (encodings->desktop_name && !session->encodings.desktop_name)
 		plan->notes |= PLAN_NAME;
 	session->encodings = *encodings;
+	/* Whoever understood a new size once still does: it may be on its way already. */
+	session->encodings.desktop_size |= size;
+	session->encodings.ext_desktop_size |= ext_size;
 	/* The screen may have changed before the Client said that it can follow. */
 	if (session_can_resize(session)) {
 		plan->notes &= ~(uint32_t)PLAN_BLANK;
@@ -145,8 +149,9 @@ static void take_pointer(struct session *session, const struct rfb_message *mess
 {
 	session->pointers++;
 	session->last_input_ns = loop_now_ns();
+	/* A Client that cannot resize shows the Target's pixels as they are, in a framebuffer of another size. */
 	input_pointer(&session->input, message->pointer.mask, message->pointer.x, message->pointer.y,
-		      (uint16_t)session->plan.width, (uint16_t)session->plan.height);
+		      (uint16_t)session->server->screen.width, (uint16_t)session->server->screen.height);
 }
 
 /* false when the session was ended. */
@@ -232,6 +237,7 @@ static void session_ready(struct loop_source *source, uint32_t events)
 	struct server *server = session->server;
 
 	(void)events;
+	session->stream.write_later = false;
 	if (read_input(session) && update_send(session))
 		loop_change(server->loop, &session->source,
 			    session->stream.write_later ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -298,13 +304,16 @@ static void put_server_init(struct session *session)
 	out->used = (size_t)(end - out->data);
 }
 
-void session_start(struct server *server, struct stream *stream, const char *user, const char *peer,
-		   const uint8_t *rest, size_t rest_len)
+void session_start(struct server *server, struct stream *stream, bool relay, const char *user,
+		   const char *peer, const uint8_t *rest, size_t rest_len)
 {
-	struct session *session = session_new(server, user, peer);
+	/* Many may have been let in at once. */
+	struct session *session =
+		server->session_count < BUS_SESSIONS ? session_new(server, user, peer) : NULL;
 
 	if (!session)
 		goto refuse;
+	session->relay = relay;
 	session->stream = *stream;
 	session->source = (struct loop_source){ .fd = stream->fd, .events = EPOLLIN, .ready = session_ready };
 	if (loop_watch(server->loop, &session->source)) {
@@ -328,6 +337,6 @@ void session_start(struct server *server, struct stream *stream, const char *use
 		session_ready(&session->source, EPOLLIN);
 	return;
 refuse:
-	log_error("session of %s from %s: out of memory or descriptors", user, peer);
+	log_error("session of %s from %s: too many, or out of memory or descriptors", user, peer);
 	stream_close(stream);
 }

@@ -18,6 +18,7 @@ struct session {
 	struct input_client input;
 	bool ended; /* closed; the memory waits for its encoder */
 	bool more_input;
+	bool relay; /* a browser's, whose login port 443 watches over */
 
 	uint32_t id;
 	char user[ACCOUNT_NAME_MAX + 1];
@@ -40,13 +41,12 @@ struct session {
 	struct capture_frame frame;
 	struct encode_task task;
 	size_t sent; /* of task.out.used */
-	uint8_t leds;
 };
 
-/* Takes the stream, or closes it. rest: bytes that came behind ClientInit. */
-void session_start(struct server *server, struct stream *stream, const char *user, const char *peer,
-		   const uint8_t *rest, size_t rest_len);
-/* why is logged; by: who ended it, or NULL. */
+/* Takes the stream, or closes it. relay: it comes from port 443. rest: bytes that came behind ClientInit. */
+void session_start(struct server *server, struct stream *stream, bool relay, const char *user,
+		   const char *peer, const uint8_t *rest, size_t rest_len);
+/* why: for the log. */
 void session_end(struct session *session, const char *why);
 struct session *session_find(struct server *server, uint32_t id);
 bool session_can_resize(const struct session *session);

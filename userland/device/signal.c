@@ -66,7 +66,7 @@ static void listen_ready(struct loop_source *source, uint32_t events)
 /* The family comes with the module, perhaps after us. */
 static int resolve(struct signal *signal)
 {
-	int group;
+	int group, err;
 
 	if (signal->family >= 0)
 		return 0;
@@ -74,8 +74,9 @@ static int resolve(struct signal *signal)
 	if (signal->family < 0)
 		return -ENOENT;
 	group = genl_ctrl_resolve_grp(signal->ask, KVMCAP_GENL_NAME, KVMCAP_GENL_MCGRP);
-	if (group < 0 || nl_socket_add_membership(signal->listen, group) < 0)
-		log_warn("capture: no netlink events of the driver: %s", nl_geterror(group));
+	err = group < 0 ? group : nl_socket_add_membership(signal->listen, group);
+	if (err < 0)
+		log_warn("capture: no netlink events of the driver: %s", nl_geterror(err));
 	return 0;
 }
 

@@ -52,15 +52,13 @@ static bool all_current(const struct server *server)
 	return true;
 }
 
-static void answer(struct server *server, enum bus_answer_type type, uint64_t cookie)
+static void answer(struct server *server, uint64_t cookie)
 {
 	struct status *status = server->status;
 
-	status->answer.type = type;
 	status->answer.cookie = cookie;
 	describe(server, &status->answer.status);
-	if (!bus_answer(server->bus, &status->answer))
-		log_warn("status: the page does not take its answers");
+	bus_answer(server->bus, &status->answer);
 }
 
 void status_check(struct server *server)
@@ -75,14 +73,13 @@ void status_check(struct server *server)
 		if (!waiter->used || server->screen.hw_seq < waiter->min_hw_seq || !all_current(server))
 			continue;
 		waiter->used = false;
-		answer(server, BUS_STATUS_IS, waiter->cookie);
+		answer(server, waiter->cookie);
 	}
 }
 
 void status_changed(struct server *server)
 {
-	if (server->status && server->capture && server->hid)
-		answer(server, BUS_STATUS_CHANGED, 0);
+	bus_change(server->bus);
 }
 
 static void wait_for(struct server *server, const struct bus_request *request)
@@ -96,15 +93,19 @@ static void wait_for(struct server *server, const struct bus_request *request)
 		status_check(server);
 		return;
 	}
-	/* Nothing to wait for, or too many wait: the asker sees by hw_seq that it is not so yet. */
-	answer(server, BUS_STATUS_IS, request->cookie);
+	answer(server, request->cookie);
 }
 
-static void cancel(struct status *status, uint64_t cookie)
+static void cancel(struct server *server, uint64_t cookie)
 {
-	for (unsigned i = 0; i < BUS_DEPTH; i++)
-		if (status->waiters[i].cookie == cookie)
-			status->waiters[i].used = false;
+	struct status *status = server->status;
+
+	for (unsigned i = 0; i < BUS_DEPTH; i++) {
+		if (!status->waiters[i].used || status->waiters[i].cookie != cookie)
+			continue;
+		status->waiters[i].used = false;
+		answer(server, cookie);
+	}
 }
 
 static void disconnect(struct server *server, const struct bus_request *request)
@@ -119,6 +120,18 @@ static void disconnect(struct server *server, const struct bus_request *request)
 	session_end(session, why);
 }
 
+/* Browsers' sessions end with their logins, on port 443. */
+static void end_sessions_of(struct server *server, const char *user)
+{
+	struct session *session, *next;
+
+	for (session = server->sessions; session; session = next) {
+		next = session->next;
+		if (!session->relay && !strcmp(session->user, user))
+			session_end(session, "the password was changed");
+	}
+}
+
 static void take(struct server *server, const struct bus_request *request)
 {
 	switch (request->type) {
@@ -129,10 +142,13 @@ static void take(struct server *server, const struct bus_request *request)
 		wait_for(server, request);
 		break;
 	case BUS_CANCEL:
-		cancel(server->status, request->cookie);
+		cancel(server, request->cookie);
 		break;
 	case BUS_DISCONNECT:
 		disconnect(server, request);
+		break;
+	case BUS_PASSWORD:
+		end_sessions_of(server, request->user);
 		break;
 	}
 }

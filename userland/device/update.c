@@ -52,7 +52,8 @@ bool update_send(struct session *session)
 		if (session->update_out)
 			session->video_bytes += (uint64_t)n;
 	}
-	session->stream.write_later = session->sent < out->used;
+	/* TLS may have something of its own to write, too. */
+	session->stream.write_later |= session->sent < out->used;
 	if (out->used && session->sent == out->used)
 		finish_update(session);
 	return true;
@@ -102,11 +103,6 @@ static bool send_notes(struct session *session, uint32_t notes)
 	struct encode_buffer *out = &session->task.out;
 	uint8_t *to;
 
-	/* Room for a picture of the new size is made here, not on the way of a Frame. */
-	if (encode_reserve(&session->task, session->plan.width, session->plan.height)) {
-		session_end(session, "out of memory");
-		return false;
-	}
 	to = rfb_put_update_header(out->data, (uint16_t)__builtin_popcount(notes));
 	if (notes & PLAN_NAME)
 		to = rfb_put_name(to, session->server->name);
@@ -239,6 +235,11 @@ static void try_session(struct session *session)
 	if (session->encoding || session->task.out.used || !plan->requested)
 		return;
 	plan->notes = notes = wanted_notes(session);
+	/* Room for a picture of a new size; else nothing is allocated here. */
+	if (encode_reserve(&session->task, plan->width, plan->height)) {
+		session_end(session, "out of memory");
+		return;
+	}
 	if (notes == PLAN_BLANK)
 		send_blank(session);
 	else if (notes)
