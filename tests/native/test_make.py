@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The Makefile's promises, on a copy of the tree as it was built: nothing is built twice, a
+header's change reaches who includes it, KDIR and DEPS are heeded.
+"""
+
+import os
+import subprocess
+
+from case import TOP, check, equal, scratch
+
+PARTS = ("Makefile", "Kbuild", "kmod", "userland", "packaging", "tests")
+BUILT = ("obj", "mk", "kmod", "npm", "web", "kvmnetd", "kvmnet-helper", "libkvmnet.a")
+
+
+def make(folder, *words):
+    own = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "KDIR")
+    plain = {name: value for name, value in os.environ.items() if name not in own}
+    done = subprocess.run(["make", "--no-print-directory", *words], cwd=folder, env=plain, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+def copy(folder):
+    for part in PARTS:
+        subprocess.run(["cp", "-a", os.path.join(TOP, part), folder], check=True)
+    os.mkdir(os.path.join(folder, "build"))
+    for part in BUILT:
+        subprocess.run(["cp", "-a", os.path.join(TOP, "build", part), os.path.join(folder, "build")], check=True)
+
+
+def built(folder):
+    """The steps of a build, as the Makefile says them."""
+    code, out = make(folder, "userland", "web")
+    equal(code, 0, out)
+    return [" ".join(line.split()) for line in out.splitlines() if line.startswith("  ")]
+
+
+def test_nothing_is_built_twice():
+    with scratch("make") as folder:
+        copy(folder)
+        equal(built(folder), [], "of what is built")
+        os.utime(os.path.join(folder, "userland", "device", "report.h"))
+        steps = built(folder)
+        check("CC userland/device/hid.c" in steps and "LD build/kvmnetd" in steps, f"a new header: {steps}")
+        check("CC userland/lib/log.c" not in steps, f"what does not include it: {steps}")
+        equal(built(folder), [], "again")
+
+
+def test_kdir_is_heeded():
+    with scratch("make") as folder:
+        copy(folder)
+        code, out = make(folder, "kmod", f"KDIR={folder}/headers", "V=1")
+        check(code, "a build against no kernel")
+        check(f"-C '{folder}/headers'" in out, out)
+
+
+def test_missing_packages_are_named():
+    """DEPS=no: named, nothing installed, and no test is run."""
+    with scratch("make") as folder:
+        copy(folder)
+        with open(os.path.join(folder, "tests", "lib", "packages.txt"), "a", encoding="ascii") as packages:
+            packages.write("kvmnet-no-such-package\n")
+        code, out = make(folder, "test", "DEPS=no")
+        check(code, "went on without a package")
+        check("kvmnet-no-such-package" in out and "passed" not in out, out)
