@@ -13,6 +13,7 @@
 //   {"do":"move","x","y"} {"do":"click","x","y"[,"button"]}   in pixels of the Target
 //   {"do":"wheel","x","y","dy"}
 //   {"do":"press","id"}                             a button of the page, by its id
+//   {"do":"activate","id"}                          likewise, while the focus stays: as assistive technology does
 //   {"do":"overlay"} {"do":"bar"}                   -> {"text"}
 //   {"do":"await-overlay","text"}                   until it holds text; "": until there is none
 //   {"do":"await-led","led","on"}                   num, caps or scroll
@@ -165,6 +166,7 @@ const commands = {
 		await page.mouse.wheel(0, dy);
 	},
 	press: ({ id }) => page.click(`#${id}`),
+	activate: ({ id }) => page.evaluate((id) => document.getElementById(id).click(), id),
 	overlay: async () => ({ text: await text("overlay") }),
 	bar: async () => ({ text: await page.innerText(".bar") }),
 	"await-overlay": async ({ text }) => {

@@ -144,6 +144,42 @@ def test_view_only_sends_nothing():
         check(before["keys"] == 0 and after["keys"] <= 2, f"{before} {after}")
 
 
+def let_go(daemon):
+    """Until a report says that no key is down; what the keyboard sent before it."""
+    reports = [daemon.keyboard.report()]
+    while any(reports[-1]):
+        reports.append(daemon.keyboard.report())
+    return reports[:-1]
+
+
+def test_a_button_lets_go_of_the_keys():
+    with console() as (daemon, _):
+        browser.do("down", key="a")
+        equal(daemon.keyboard.report()[2], 0x04, "a")
+        browser.do("press", id="view-only")
+        let_go(daemon)
+        browser.do("up", key="a")
+
+
+def test_view_only_lets_go_of_the_keys():
+    with console() as (daemon, _):
+        browser.do("down", key="a")
+        equal(daemon.keyboard.report()[2], 0x04, "a")
+        browser.do("activate", id="view-only")
+        let_go(daemon)
+        browser.do("up", key="a")
+
+
+def test_the_key_out_of_the_screen_lets_go_of_itself():
+    with console() as (daemon, _):
+        keys = ("Control", "Alt", "Shift", "KeyB")
+        for key in keys:
+            browser.do("down", key=key)
+        equal([report[0] for report in let_go(daemon)][:3], [1, 5, 7], "Ctrl, Alt and Shift")
+        for key in keys:
+            browser.do("up", key=key)
+
+
 def test_says_why_there_is_no_picture():
     with console() as (_, producer):
         for signal, words in (("no-cable", "No cable"), ("no-signal", "No signal"), ("no-sync", "No sync"),

@@ -86,7 +86,8 @@ async function logOut() {
 	leave();
 }
 
-// noVNC takes every key while the screen has the focus; this one is ours. Losing the focus releases all keys.
+// noVNC takes every key while the screen has the focus; this one is ours. The three keys held with it
+// are released as the screen loses the focus (link.js).
 function comeBack(event) {
 	if (!(event.ctrlKey && event.altKey && event.shiftKey && event.code === "KeyB"))
 		return;

@@ -10,10 +10,27 @@ const LONGEST_WAIT_S = 15;
 const ENDED = 1000; // RFC 6455 7.4.1: the Device closed it on purpose
 const RATE_MS = 1000;
 
-// noVNC tells nobody what it drew; package-lock.json pins the release whose parts this overrides.
-class CountingRFB extends RFB {
+// package-lock.json pins the release whose parts this overrides. noVNC tells nobody what it drew, and it lets go of
+// keys only when the window loses the focus: releases that come after the screen lost it would never be seen.
+class ConsoleRFB extends RFB {
 	updates = 0;
 	painted = false; // pixels have come since the size changed
+
+	constructor(...options) {
+		super(...options);
+		this._canvas.addEventListener("blur", () => this._keyboard._allKeysUp());
+	}
+
+	get viewOnly() {
+		return super.viewOnly;
+	}
+
+	// noVNC lets go of the keys too, but when it sends nothing any more.
+	set viewOnly(on) {
+		if (on)
+			this._keyboard._allKeysUp();
+		super.viewOnly = on;
+	}
 
 	_framebufferUpdate() {
 		const whole = super._framebufferUpdate();
@@ -105,7 +122,7 @@ export class Link {
 
 	#connect() {
 		const socket = api.socket("console", "binary");
-		const rfb = new CountingRFB(this.#screen, socket, { shared: true });
+		const rfb = new ConsoleRFB(this.#screen, socket, { shared: true });
 
 		this.#rfb = rfb;
 		this.#socket = socket;
