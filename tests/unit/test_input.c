@@ -15,6 +15,8 @@
 
 #define SHIFT_L 0xffe1
 #define CONTROL_L 0xffe3
+#define ALT_L 0xffe9
+#define META_L 0xffe7
 #define LEVEL3 0xfe03
 
 static struct {
@@ -200,6 +202,65 @@ static void a_key_named_otherwise_when_released_does_not_stick(void **state)
 	input_keysym(&one, SHIFT_L, false);
 	input_keysym(&one, '2', false);
 	nothing_is_down();
+	input_keysym(&one, SHIFT_L, true);
+	input_keysym(&one, '2', true); /* a French 2: without Shift it is no character of a US layout */
+	input_keysym(&one, SHIFT_L, false);
+	input_keysym(&one, 0xe9, false);
+	nothing_is_down();
+	input_keysym(&one, 'A', true);
+	input_keysym(&one, 0xe9, false);
+	nothing_is_down();
+}
+
+static void alt_that_became_meta_does_not_stick(void **state)
+{
+	static const uint32_t names[][2] = {
+		{ ALT_L, META_L }, { META_L, ALT_L }, { 0xffea, 0xffe8 }, { 0xffe8, 0xffea }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		input_keysym(&one, names[i][0], true);
+		input_keysym(&one, SHIFT_L, true);
+		input_keysym(&one, names[i][1], false);
+		input_keysym(&one, SHIFT_L, false);
+		nothing_is_down();
+	}
+	input_keysym(&one, ALT_L, true);
+	input_keysym(&one, META_L, true);
+	input_keysym(&one, META_L, false); /* it is held itself */
+	assert_true(target.down[0xe2]);
+	input_keysym(&one, ALT_L, false);
+	nothing_is_down();
+}
+
+static void a_key_released_as_a_scancode_does_not_stick(void **state)
+{
+	(void)state;
+	input_keysym(&one, 'A', true);
+	input_scancode(&one, 0x1e, false);
+	nothing_is_down();
+	input_keysym(&one, 'A', true); /* a French board has it in the place of Q */
+	input_scancode(&one, 0x10, false);
+	nothing_is_down();
+	input_keysym(&one, 'A', true);
+	input_scancode(&one, 0x2a, true); /* the Shift that was added is now the person's own */
+	input_scancode(&one, 0x1e, false);
+	assert_true(target.down[0xe1]);
+	input_scancode(&one, 0x2a, false);
+	nothing_is_down();
+}
+
+static void level_three_ends_under_any_name(void **state)
+{
+	(void)state;
+	input_keysym(&one, LEVEL3, true);
+	input_keysym(&one, 0xffea, false); /* Alt_R */
+	assert_false(one.level3);
+	input_keysym(&one, LEVEL3, true);
+	input_scancode(&one, 0xb8, false);
+	assert_false(one.level3);
+	nothing_is_down();
 }
 
 static void a_client_that_goes_releases_what_it_alone_holds(void **state)
@@ -288,6 +349,9 @@ int main(void)
 		cmocka_unit_test_setup(level_three_is_the_clients_own_matter, fresh),
 		cmocka_unit_test_setup(caps_lock_at_the_target_is_allowed_for, fresh),
 		cmocka_unit_test_setup(a_key_named_otherwise_when_released_does_not_stick, fresh),
+		cmocka_unit_test_setup(alt_that_became_meta_does_not_stick, fresh),
+		cmocka_unit_test_setup(a_key_released_as_a_scancode_does_not_stick, fresh),
+		cmocka_unit_test_setup(level_three_ends_under_any_name, fresh),
 		cmocka_unit_test_setup(a_client_that_goes_releases_what_it_alone_holds, fresh),
 		cmocka_unit_test_setup(buttons_and_wheel_have_their_places, fresh),
 		cmocka_unit_test_setup(the_pointer_hits_every_pixel, fresh),

@@ -13,6 +13,7 @@
 #define USAGE_SHIFT_L 0xe1
 #define USAGE_SHIFT_R 0xe5
 #define USAGE_ALT_R 0xe6
+#define USAGE_ALT_META 0x01 /* Alt is 0xe2 and 0xe6, Meta 0xe3 and 0xe7: this bit tells them apart */
 #define LED_CAPS 0x02
 
 #define KEYSYM_LEVEL3_SHIFT 0xfe03u
@@ -88,6 +89,11 @@ static bool command_is_held(const struct input *input)
 	return false;
 }
 
+static bool is_alt_or_meta(uint8_t usage)
+{
+	return usage >= USAGE_CONTROL_L && usage & 0x02;
+}
+
 /* Presses usage while some modifiers, whoever holds them, are up for a moment. */
 static void hold_without(struct input_client *client, uint8_t usage, bool shift, bool level3)
 {
@@ -131,45 +137,54 @@ static void press_character(struct input_client *client, struct keymap_key key)
 	hold_without(client, key.usage, false, client->level3);
 }
 
-static void release_character(struct input_client *client, uint8_t usage)
+/* Some viewers name a key by what it means now, not by what it was pressed as: after a change of Shift
+ * that is another key of the US layout, or none; X11 calls Alt Meta while Shift is down; and a viewer may
+ * change from keysyms to scancodes in between. Rather than one that sticks: all characters up. */
+static void release(struct input_client *client, uint8_t usage)
 {
-	/* Some viewers name a key by the character that it has now, not by the one it was pressed as: after a
-	 * change of Shift that is another key of the US layout. Rather than one that sticks: all characters up. */
 	if (holds(client, usage))
 		let_go(client, usage);
-	else
+	else if (is_alt_or_meta(usage))
+		let_go(client, usage ^ USAGE_ALT_META);
+	else if (usage < USAGE_CONTROL_L)
 		let_go_range(client, 0x04, 0x38);
 	drop_added_shift(client);
+	client->level3 = client->level3 && holds(client, USAGE_ALT_R);
 }
 
 void input_keysym(struct input_client *client, uint32_t keysym, bool down)
 {
 	struct keymap_key key = keymap_keysym(keysym);
 
+	if (!down) {
+		release(client, key.usage);
+		return;
+	}
 	if (!key.usage)
 		return;
 	if (keysym == KEYSYM_LEVEL3_SHIFT || keysym == KEYSYM_MODE_SWITCH)
-		client->level3 = down;
+		client->level3 = true;
 	if (key.usage == USAGE_SHIFT_L)
 		client->shift_added = false; /* from now on the person's own */
-	if (key.level != KEYMAP_ANY && down && !holds(client, key.usage))
+	if (key.level != KEYMAP_ANY && !holds(client, key.usage))
 		press_character(client, key);
-	else if (key.level != KEYMAP_ANY && !down)
-		release_character(client, key.usage);
-	else if (down)
-		hold(client, key.usage);
 	else
-		let_go(client, key.usage);
+		hold(client, key.usage);
 }
 
 void input_scancode(struct input_client *client, uint32_t scancode, bool down)
 {
 	uint8_t usage = keymap_scancode(scancode);
 
-	if (usage && down)
-		hold(client, usage);
-	else if (usage)
-		let_go(client, usage);
+	if (!usage)
+		return;
+	if (!down) {
+		release(client, usage);
+		return;
+	}
+	if (usage == USAGE_SHIFT_L)
+		client->shift_added = false;
+	hold(client, usage);
 }
 
 /* RFB: left, middle, right, then back as the eighth. HID: left, right, middle, back, forward. */
