@@ -155,6 +155,31 @@ static void shift_is_added_when_nobody_holds_it(void **state)
 	nothing_is_down();
 }
 
+static void added_shift_is_for_characters_only(void **state)
+{
+	(void)state;
+	input_keysym(&one, 'A',
+		     true); /* the Client's Caps Lock is on, and each key comes before the last is up */
+	input_keysym(&one, 'A', true); /* repeated by the Client: it still needs Shift */
+	input_keysym(&one, 0xff09, true);
+	input_keysym(&one, 'A', false);
+	input_keysym(&one, 0xff09, false);
+	sent("+e1 +04 -e1 +2b -04 -2b ");
+	input_keysym(&one, 'A', true);
+	input_scancode(&one, 0x0f, true);
+	input_keysym(&one, 'A', false);
+	input_scancode(&one, 0x0f, false);
+	sent("+e1 +04 -e1 +2b -04 -2b ");
+	input_keysym(&one, 'A', true);
+	input_keysym(&one, CONTROL_L, true);
+	input_keysym(&one, 'c', true);
+	sent("+e1 +04 +e0 -e1 +06 ");
+	input_keysym(&one, 'A', false);
+	input_keysym(&one, CONTROL_L, false);
+	input_keysym(&one, 'c', false);
+	nothing_is_down();
+}
+
 static void shift_is_lifted_for_a_character_without(void **state)
 {
 	(void)state;
@@ -345,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup(every_key_of_a_board_has_a_usage, fresh),
 		cmocka_unit_test_setup(every_character_has_its_key, fresh),
 		cmocka_unit_test_setup(shift_is_added_when_nobody_holds_it, fresh),
+		cmocka_unit_test_setup(added_shift_is_for_characters_only, fresh),
 		cmocka_unit_test_setup(shift_is_lifted_for_a_character_without, fresh),
 		cmocka_unit_test_setup(level_three_is_the_clients_own_matter, fresh),
 		cmocka_unit_test_setup(caps_lock_at_the_target_is_allowed_for, fresh),

@@ -112,6 +112,14 @@ static void hold_without(struct input_client *client, uint8_t usage, bool shift,
 	}
 }
 
+/* A key that is no character: Shift is what the person holds, not what a character before it needed. */
+static void press_key(struct input_client *client, uint8_t usage)
+{
+	if (usage < USAGE_CONTROL_L && !holds(client, usage))
+		drop_added_shift(client);
+	hold(client, usage);
+}
+
 /* A character: the Client's layout has chosen it already, so Shift is made to fit the Target's. */
 static void press_character(struct input_client *client, struct keymap_key key)
 {
@@ -120,7 +128,7 @@ static void press_character(struct input_client *client, struct keymap_key key)
 
 	if (key.letter) {
 		if (command_is_held(input) && !client->level3) {
-			hold(client, key.usage);
+			press_key(client, key.usage);
 			return;
 		}
 		shifted ^= (hid_leds(input->hid) & LED_CAPS) != 0;
@@ -169,7 +177,7 @@ void input_keysym(struct input_client *client, uint32_t keysym, bool down)
 	if (key.level != KEYMAP_ANY && !holds(client, key.usage))
 		press_character(client, key);
 	else
-		hold(client, key.usage);
+		press_key(client, key.usage);
 }
 
 void input_scancode(struct input_client *client, uint32_t scancode, bool down)
@@ -184,7 +192,7 @@ void input_scancode(struct input_client *client, uint32_t scancode, bool down)
 	}
 	if (usage == USAGE_SHIFT_L)
 		client->shift_added = false;
-	hold(client, usage);
+	press_key(client, usage);
 }
 
 /* RFB: left, middle, right, then back as the eighth. HID: left, right, middle, back, forward. */
