@@ -6,9 +6,11 @@
  * Facts about f_hid (drivers/usb/gadget/function/f_hid.c) that this is built on:
  * - One report is in the kernel's hands (two with some controllers); the next write says EAGAIN until the
  *   Target's host has polled, for ever if it sleeps or does not listen.
- * - Before enumeration and after an unbind a write says ESHUTDOWN, while poll() says POLLOUT. Each sent
- *   report and each enumeration wakes poll(). So descriptors are watched edge-triggered: no call
- *   is needed to watch for what comes next, and none of these states makes the loop spin.
+ * - Before enumeration and after an unbind a write says ESHUTDOWN, and poll() no POLLOUT. Each sent report
+ *   and each enumeration wakes poll(). So descriptors are watched edge-triggered: no call is needed to
+ *   watch for what comes next.
+ * - A write that the controller refuses wakes poll() too, with POLLOUT: dwc2 says EAGAIN as long as the
+ *   host sleeps. Then the clock says when to try again, or the loop would spin.
  * - An open descriptor survives a rebind, but not a new gadget: then the node in /dev is another one.
  */
 #include "device/hid.h"
@@ -37,6 +39,7 @@
 #define STALE_NS (2000 * MS) /* input this old is not typed into whatever the Target shows by then */
 #define WAKE_EVERY_NS (1000 * MS)
 #define CONNECT_AGAIN_NS (100 * MS)
+#define REFUSED_AGAIN_NS (50 * MS)
 #define CLOSING_MS 100
 
 #define NODE_EVENTS (IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVED_TO)
@@ -53,9 +56,10 @@ struct lane {
 	int folder_watch;
 	struct loop_source source; /* fd -1 while there is no device */
 	struct loop_timer timer;
-	uint64_t busy_since_ns; /* a report is in the kernel's hands; 0: none */
-	bool deaf;		/* nobody took reports lately: only "all up" waits */
-	bool by_person;		/* somebody's input waits: worth waking a host, as our own "all up" is not */
+	struct loop_timer again; /* runs while the controller refuses: POLLOUT means nothing then */
+	uint64_t busy_since_ns;	 /* a report is in the kernel's hands, or refused; 0: none */
+	bool deaf;		 /* nobody took reports lately: only "all up" waits */
+	bool by_person;		 /* somebody's input waits: worth waking a host, as our own "all up" is not */
 };
 
 struct hid {
@@ -104,6 +108,7 @@ static void lane_deafen(struct lane *lane)
 	if (!lane->deaf)
 		lane->hid->dropped += lane_queue(lane)->count;
 	lane->deaf = true;
+	lane->by_person = false;
 	lane_forget(lane);
 }
 
@@ -131,6 +136,7 @@ static void lane_close(struct lane *lane)
 		return;
 	loop_unwatch(hid->loop, &lane->source);
 	loop_timer_cancel(hid->loop, &lane->timer);
+	loop_timer_cancel(hid->loop, &lane->again);
 	close(lane->source.fd);
 	lane->source.fd = -1;
 	lane->busy_since_ns = 0;
@@ -169,15 +175,36 @@ static void lane_busy(struct lane *lane)
 		loop_timer_arm(lane->hid->loop, &lane->timer, PATIENCE_NS);
 }
 
+static void lane_watch_room(struct lane *lane, bool on)
+{
+	uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET | (on ? EPOLLOUT : 0);
+	int error = loop_change(lane->hid->loop, &lane->source, events);
+
+	if (error)
+		log_error("hid: watching %s: %s", lane->path, strerror(-error));
+	if (on)
+		loop_timer_cancel(lane->hid->loop, &lane->again);
+	else if (!lane->again.due_ns)
+		loop_timer_arm(lane->hid->loop, &lane->again, REFUSED_AGAIN_NS);
+}
+
+static bool lane_has_room(const struct lane *lane)
+{
+	struct pollfd room = { .fd = lane->source.fd, .events = POLLOUT };
+
+	return poll(&room, 1, 0) == 1 && room.revents & POLLOUT;
+}
+
 static void lane_failed(struct lane *lane, int error)
 {
 	if (lane->is_socket) {
 		lane_close(lane);
 		return;
 	}
-	if (error != ESHUTDOWN)
+	if (error != ESHUTDOWN && !lane->deaf)
 		log_warn("hid: writing %s: %s", lane->path, strerror(error));
 	lane_deafen(lane);
+	lane_watch_room(lane, !lane_has_room(lane));
 }
 
 static ssize_t lane_write(const struct lane *lane, const struct report *report)
@@ -187,17 +214,39 @@ static ssize_t lane_write(const struct lane *lane, const struct report *report)
 	return write(lane->source.fd, report->bytes, lane->report_bytes);
 }
 
+/* The host took what it was sent before: its patience starts anew. */
+static void lane_taken(struct lane *lane)
+{
+	lane->busy_since_ns = 0;
+	loop_timer_cancel(lane->hid->loop, &lane->timer);
+}
+
+static void lane_full(struct lane *lane, bool refused)
+{
+	lane_watch_room(lane, !refused);
+	if (!lane->busy_since_ns)
+		lane->busy_since_ns = loop_now_ns();
+	if (lane->deaf)
+		wake_host(lane);
+	else
+		lane_busy(lane);
+}
+
 static void lane_flush(struct lane *lane)
 {
 	const struct report *report;
+	bool again = false;
 
 	while (lane_usable(lane) && (report = report_next(lane_queue(lane)))) {
 		if (lane_write(lane, report) >= 0) {
+			lane_watch_room(lane, true);
+			lane_taken(lane);
 			lane->deaf = false;
 			lane->hid->written++;
 			lane_sent(lane);
 			lane->busy_since_ns = loop_now_ns();
 			lane_busy(lane);
+			again = false;
 			continue;
 		}
 		if (errno == EINTR)
@@ -206,14 +255,18 @@ static void lane_flush(struct lane *lane)
 			lane_failed(lane, errno);
 			return;
 		}
-		if (!lane->busy_since_ns)
-			lane->busy_since_ns = loop_now_ns();
-		if (lane->deaf)
-			wake_host(lane);
-		else
-			lane_busy(lane);
+		if (!again && lane_has_room(lane)) { /* perhaps the last report was sent just now */
+			again = true;
+			continue;
+		}
+		lane_full(lane, again && lane_has_room(lane));
 		return;
 	}
+}
+
+static void lane_try_again(struct loop_timer *again)
+{
+	lane_watch_room((struct lane *)((char *)again - offsetof(struct lane, again)), true);
 }
 
 /* True when an event may be queued; one that follows a stall tries first whether it is over. */
@@ -266,12 +319,13 @@ static void lane_ready(struct loop_source *source, uint32_t events)
 		lane_close(lane);
 		return;
 	}
-	if (events & EPOLLOUT) {
-		lane->busy_since_ns = 0;
+	if (!(events & EPOLLOUT))
+		return;
+	if (!lane_queue(lane)->count) {
+		lane_taken(lane);
 		lane->by_person = false;
-		loop_timer_cancel(lane->hid->loop, &lane->timer);
-		lane_flush(lane);
 	}
+	lane_flush(lane);
 }
 
 static int open_socket(const char *path)
@@ -422,6 +476,7 @@ static bool lane_init(struct lane *lane, struct hid *hid, const char *path, size
 	lane->report_bytes = report_bytes;
 	lane->source.fd = -1;
 	lane->timer.expired = lane_expired;
+	lane->again.expired = lane_try_again;
 	lane->is_socket = !strncmp(path, prefix, sizeof(prefix) - 1);
 	if (lane->is_socket)
 		path += sizeof(prefix) - 1;
@@ -497,7 +552,7 @@ static void lane_finish(struct lane *lane)
 
 	lane_deafen(lane);
 	lane_flush(lane);
-	while (lane_usable(lane) && lane->deaf && loop_now_ns() < deadline) {
+	while (lane_usable(lane) && lane->deaf && !lane->again.due_ns && loop_now_ns() < deadline) {
 		if (poll(&ready, 1, CLOSING_MS) <= 0)
 			return;
 		lane_flush(lane);
