@@ -417,6 +417,15 @@ static void leds_come_back(void **state)
 	leds = 0xe0; /* padding bits mean nothing */
 	assert_int_equal(send(host->link[0], &leds, 1, 0), 1);
 	run_until_leds(host, 0);
+	leds = 0x02;
+	assert_int_equal(send(host->link[0], &leds, 1, 0), 1);
+	run_until_leds(host, 0x02);
+	unplug(host);
+	run_until_configured(host, false);
+	assert_int_equal(host->leds, 0);
+	plug(host);
+	run_until_configured(host, true);
+	take(host);
 }
 
 static void a_daemon_that_ends_leaves_no_key_down(void **state)

@@ -27,12 +27,14 @@
 
 #define A 0x04
 #define B 0x05
+#define CAPS 0x02
 #define SECOND 1000000000ull
 
 static struct {
 	struct loop *loop;
 	struct hid *hid;
 	struct udc *udc;
+	uint8_t leds;
 	int host;  /* the terminal's other end */
 	int error; /* 0: the endpoint takes reports */
 	unsigned refused, wakes;
@@ -81,6 +83,12 @@ void udc_close(struct udc *udc)
 	udc->configured = false;
 }
 
+static void configure(bool configured)
+{
+	usb.udc->configured = configured;
+	usb.udc->changed(usb.udc);
+}
+
 /* ---- the daemon's loop ---- */
 
 static void quit(struct loop_timer *timer)
@@ -107,6 +115,19 @@ static void expect_keys(const char *bytes)
 	assert_memory_equal(report, bytes, sizeof(report));
 }
 
+static void run_until_leds(uint8_t leds)
+{
+	while (usb.leds != leds)
+		run_a_little();
+	assert_int_equal(hid_leds(usb.hid), leds);
+}
+
+static void leds_changed(void *arg, uint8_t leds)
+{
+	(void)arg;
+	usb.leds = leds;
+}
+
 static uint64_t dropped(void)
 {
 	uint64_t sent, lost;
@@ -117,7 +138,7 @@ static uint64_t dropped(void)
 
 static int start(void **state)
 {
-	struct hid_events events = { 0 };
+	struct hid_events events = { .leds = leds_changed };
 	struct termios raw;
 
 	(void)state;
@@ -196,6 +217,23 @@ static void an_endpoint_that_fails_is_left_alone_for_a_while(void **state)
 	expect_keys("\0\0\0\0\0\0\0\0");
 }
 
+static void a_target_that_starts_anew_has_dark_leds(void **state)
+{
+	const uint8_t leds = CAPS;
+
+	(void)state;
+	assert_int_equal(write(usb.host, &leds, 1), 1);
+	run_until_leds(CAPS);
+	configure(true); /* said of a state that the host's word about its LEDs may have come after */
+	assert_int_equal(usb.leds, CAPS);
+	configure(false);
+	assert_int_equal(usb.leds, 0);
+	assert_int_equal(hid_leds(usb.hid), 0);
+	configure(true);
+	assert_int_equal(write(usb.host, &leds, 1), 1);
+	run_until_leds(CAPS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_a_host_slept_through_is_not_typed_later, start, stop),
 		cmocka_unit_test_setup_teardown(an_endpoint_that_fails_is_left_alone_for_a_while, start,
 						stop),
+		cmocka_unit_test_setup_teardown(a_target_that_starts_anew_has_dark_leds, start, stop),
 	};
 
 	/* The first terminal that a session's leader opens is its own, and hangs it up at the end. */

@@ -128,6 +128,15 @@ static void update_configured(struct hid *hid)
 		hid->events.configured(hid->events.arg, configured);
 }
 
+static void take_leds(struct hid *hid, uint8_t leds)
+{
+	if (leds == hid->leds)
+		return;
+	hid->leds = leds;
+	if (hid->events.leds)
+		hid->events.leds(hid->events.arg, leds);
+}
+
 static void lane_close(struct lane *lane)
 {
 	struct hid *hid = lane->hid;
@@ -141,6 +150,8 @@ static void lane_close(struct lane *lane)
 	lane->source.fd = -1;
 	lane->busy_since_ns = 0;
 	lane_deafen(lane);
+	if (lane_is_keyboard(lane))
+		take_leds(hid, 0);
 	log_info("hid: %s is gone", lane->path);
 	if (lane->is_socket)
 		loop_timer_arm(hid->loop, &lane->timer, CONNECT_AGAIN_NS);
@@ -278,15 +289,6 @@ static bool lane_hears(struct lane *lane)
 	if (lane->deaf)
 		lane->hid->dropped++;
 	return !lane->deaf;
-}
-
-static void take_leds(struct hid *hid, uint8_t leds)
-{
-	if (leds == hid->leds)
-		return;
-	hid->leds = leds;
-	if (hid->events.leds)
-		hid->events.leds(hid->events.arg, leds);
 }
 
 /* Output reports: the keyboard's is one byte of LEDs (HID 1.11 appendix B.1), the pointer has none. */
@@ -459,6 +461,9 @@ static void udc_changed(struct udc *udc)
 
 	for (int i = 0; i < LANES; i++)
 		lane_deafen(&hid->lanes[i]);
+	/* A host that takes us anew tells its LEDs, unless they are dark: and perhaps it has told them already. */
+	if (!hid->udc.configured)
+		take_leds(hid, 0);
 	update_configured(hid);
 	for (int i = 0; i < LANES; i++)
 		lane_flush(&hid->lanes[i]);
