@@ -95,6 +95,8 @@ void udc_look(struct udc *udc)
 	int error;
 
 	if (udc->source.fd >= 0)
+		take_state(udc); /* it may be the file of a controller that went and came back */
+	if (udc->source.fd >= 0)
 		return;
 	if (udc->path[0])
 		snprintf(folder, sizeof(folder), "%s", udc->path);

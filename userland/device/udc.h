@@ -21,7 +21,7 @@ struct udc {
 
 /* Until udc_look() finds it the state is "not configured". path outlives udc. */
 void udc_init(struct udc *udc, struct loop *loop, const char *path, void (*changed)(struct udc *udc));
-/* Follows the UDC if it is there and not followed yet. */
+/* Follows the UDC if it is there and not followed yet; then configured is its state. */
 void udc_look(struct udc *udc);
 void udc_close(struct udc *udc);
 
