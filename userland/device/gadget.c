@@ -249,6 +249,12 @@ static bool udc_exists(const char *name)
 	return !access(path, F_OK);
 }
 
+static void gadget_unbind(struct gadget *gadget)
+{
+	write_file(GADGET "/UDC", "\n", 1); /* ENODEV: it was not bound */
+	gadget->udc[0] = '\0';
+}
+
 /* True when what an earlier helper left is what we would make: then the Target notices nothing. */
 static bool take_over(struct gadget *gadget)
 {
@@ -330,14 +336,6 @@ int gadget_bind(struct gadget *gadget)
 	memcpy(gadget->udc, name, sizeof(name));
 	log_info("gadget: keyboard and pointer are on %s", name);
 	return 0;
-}
-
-int gadget_unbind(struct gadget *gadget)
-{
-	int error = write_file(GADGET "/UDC", "\n", 1);
-
-	gadget->udc[0] = '\0';
-	return error == -ENODEV ? 0 : error; /* it was not bound */
 }
 
 void gadget_remove(struct gadget *gadget)

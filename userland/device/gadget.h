@@ -19,7 +19,6 @@ struct gadget {
 int gadget_make(struct gadget *gadget);
 /* Binds it. -ENODEV when there is no UDC (yet); 0 when it is bound already. */
 int gadget_bind(struct gadget *gadget);
-int gadget_unbind(struct gadget *gadget);
 /* Unbinds and removes it, everything in reverse. */
 void gadget_remove(struct gadget *gadget);
 /* Remote wake-up of a Target that sleeps: 0 or -errno. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * kvmnet-helper: the root side of the appliance. Loads modules, makes the USB gadget, and then takes
- * two fixed calls from the daemon (helper.h). It never sees data from the network.
+ * one fixed call from the daemon (helper.h). It never sees data from the network.
  */
 #include "device/helper.h"
 
@@ -103,19 +103,12 @@ static int bind_gadget(void)
 
 static uint8_t take_call(uint8_t call)
 {
-	int error = -EINVAL;
+	int error;
 
-	switch (call) {
-	case HELPER_WAKE:
-		error = gadget_wake(&helper.gadget);
-		log_debug("wake-up of the Target: %s", strerror(-error));
-		break;
-	case HELPER_REBIND:
-		error = gadget_unbind(&helper.gadget);
-		if (!error)
-			error = bind_gadget();
-		break;
-	}
+	if (call != HELPER_WAKE)
+		return EINVAL;
+	error = gadget_wake(&helper.gadget);
+	log_debug("wake-up of the Target: %s", strerror(-error));
 	return (uint8_t)-error;
 }
 

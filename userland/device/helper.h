@@ -9,8 +9,7 @@
 #define HELPER_SOCKET "/run/kvmnet/helper.sock"
 
 enum helper_call {
-	HELPER_WAKE = 'W',   /* the Target's USB host sleeps: remote wake-up */
-	HELPER_REBIND = 'R', /* take keyboard and pointer off the Target's USB port and put them back */
+	HELPER_WAKE = 'W', /* the Target's USB host sleeps: remote wake-up */
 };
 
 /* The answer: 0, or the errno of what failed (EINVAL: not a call). */
