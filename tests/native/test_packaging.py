@@ -42,6 +42,7 @@ def test_helper_explains_itself():
 
 
 def test_helper_refuses_bad_arguments():
-    for arguments in (["--nonsense"], ["more"], ["--udc", "../escape"], ["--udc", ""], ["--module"]):
+    for arguments in (["--nonsense"], ["more"], ["--udc", "../escape"], ["--udc", ""], ["--module"],
+                      ["--socket", "/tmp/socket"]):
         done = helper(*arguments)
         assert done.returncode == 2 and done.stderr, (arguments, done)

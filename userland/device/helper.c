@@ -36,7 +36,7 @@ static struct {
 } helper;
 
 struct options {
-	const char *module, *udc, *socket;
+	const char *module, *udc;
 };
 
 static const char usage[] =
@@ -45,16 +45,17 @@ static const char usage[] =
 	"\n"
 	"  --module NAME|PATH  the capture driver (default kvmcap)\n"
 	"  --udc NAME          the USB device controller, of /sys/class/udc (default: the first)\n"
-	"  --socket PATH       where kvmnetd calls (default " HELPER_SOCKET ")\n"
 	"  --help, --version\n";
 
 /* Prints what is wrong and ends; -1 is "go on". */
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
-		{ "module", required_argument, NULL, 'm' }, { "udc", required_argument, NULL, 'u' },
-		{ "socket", required_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },	    { NULL, 0, NULL, 0 },
+		{ "module", required_argument, NULL, 'm' },
+		{ "udc", required_argument, NULL, 'u' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -65,9 +66,6 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'u':
 			options->udc = optarg;
-			break;
-		case 's':
-			options->socket = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -140,13 +138,6 @@ static int watch_signals(void)
 	return helper.signals.fd < 0 ? -errno : loop_watch(helper.loop, &helper.signals);
 }
 
-/* A default socket lives in a folder that systemd makes; without systemd we do. */
-static void make_socket_folder(const char *socket)
-{
-	if (!strcmp(socket, HELPER_SOCKET))
-		mkdir("/run/kvmnet", 0755);
-}
-
 static int start(const struct options *options)
 {
 	const struct passwd *user = getpwnam(ACCOUNT);
@@ -176,13 +167,13 @@ static int start(const struct options *options)
 			 options->udc ? options->udc : "");
 	else if (error)
 		return error;
-	make_socket_folder(options->socket);
-	return call_listen(helper.loop, options->socket, user->pw_uid, group->gr_gid, take_call);
+	mkdir("/run/kvmnet", 0755); /* for a system without systemd, which makes it otherwise */
+	return call_listen(helper.loop, HELPER_SOCKET, user->pw_uid, group->gr_gid, take_call);
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = { .module = "kvmcap", .socket = HELPER_SOCKET };
+	struct options options = { .module = "kvmcap" };
 	int status = parse_options(argc, argv, &options), error;
 
 	if (status >= 0)
