@@ -354,21 +354,3 @@ int gadget_wake(const struct gadget *gadget)
 	snprintf(path, sizeof(path), UDC_CLASS "/%s/srp", gadget->udc);
 	return write_file(path, "1", 1);
 }
-
-void gadget_nodes(void (*node)(const char *name))
-{
-	static const char *const functions[] = { KEYBOARD "/dev", POINTER "/dev" };
-	char number[32], path[PATH_MAX], target[PATH_MAX];
-	ssize_t n;
-
-	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		read_line(functions[i], number, sizeof(number));
-		snprintf(path, sizeof(path), "/sys/dev/char/%s", number);
-		n = number[0] ? readlink(path, target, sizeof(target) - 1) : -1;
-		if (n < 0)
-			continue;
-		target[n] = '\0';
-		if (strrchr(target, '/'))
-			node(strrchr(target, '/') + 1);
-	}
-}

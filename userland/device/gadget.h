@@ -23,7 +23,5 @@ int gadget_bind(struct gadget *gadget);
 void gadget_remove(struct gadget *gadget);
 /* Remote wake-up of a Target that sleeps: 0 or -errno. */
 int gadget_wake(const struct gadget *gadget);
-/* Calls node with the kernel's name of each HID device ("hidg0"). */
-void gadget_nodes(void (*node)(const char *name));
 
 #endif

@@ -90,15 +90,6 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return -1;
 }
 
-static int bind_gadget(void)
-{
-	int error = gadget_bind(&helper.gadget);
-
-	if (!error)
-		gadget_nodes(node_permit);
-	return error;
-}
-
 static uint8_t take_call(uint8_t call)
 {
 	int error;
@@ -112,7 +103,7 @@ static uint8_t take_call(uint8_t call)
 
 static void udc_added(void)
 {
-	bind_gadget();
+	gadget_bind(&helper.gadget);
 }
 
 static void signal_ready(struct loop_source *source, uint32_t events)
@@ -161,7 +152,7 @@ static int start(const struct options *options)
 		error = gadget_make(&helper.gadget);
 	if (error)
 		return error;
-	error = bind_gadget();
+	error = gadget_bind(&helper.gadget);
 	if (error == -ENODEV)
 		log_warn("there is no USB device controller%s%s yet, waiting for it", options->udc ? " " : "",
 			 options->udc ? options->udc : "");

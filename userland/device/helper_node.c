@@ -30,7 +30,8 @@ static struct {
 	void (*udc_added)(void);
 } nodes;
 
-void node_permit(const char *name)
+/* name: of the kernel, below /dev; others than the daemon's devices are left alone. */
+static void node_permit(const char *name)
 {
 	char path[64];
 	struct stat st;

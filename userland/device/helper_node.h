@@ -13,8 +13,6 @@
 /* Follows uevents: nodes get their group, and udc_added() runs for each new USB controller.
  * 0 or -errno, logged. */
 int node_watch(struct loop *loop, gid_t group, void (*udc_added)(void));
-/* name: of the kernel, below /dev; others than the daemon's devices are left alone. */
-void node_permit(const char *name);
 /* The devices that are there already. */
 void node_permit_all(void);
 
