@@ -101,9 +101,23 @@ static uint8_t take_call(uint8_t call)
 	return (uint8_t)-error;
 }
 
-static void udc_added(void)
+static int give_gadget(void)
 {
-	gadget_bind(&helper.gadget);
+	int error = 0;
+
+	if (!helper.gadget.made) {
+		error = module_load("libcomposite");
+		if (!error)
+			error = module_load("usb_f_hid");
+		if (!error)
+			error = gadget_make(&helper.gadget);
+	}
+	return error ? error : gadget_bind(&helper.gadget);
+}
+
+static void udc_changed(void)
+{
+	give_gadget();
 }
 
 static void signal_ready(struct loop_source *source, uint32_t events)
@@ -139,25 +153,15 @@ static int start(const struct options *options)
 		log_error("there is no user and group \"" ACCOUNT "\": see sysusers.d/kvmnet.conf");
 		return -ENOENT;
 	}
-	error = node_watch(helper.loop, group->gr_gid, udc_added);
+	error = node_watch(helper.loop, group->gr_gid, udc_changed);
 	if (error)
 		return error;
-	/* Input goes on without a picture: a missing capture driver is told, and no reason to end. */
+	/* The one goes on without the other: what is missing of picture and input is told, and no reason to end. */
 	module_load(options->module);
 	node_permit_all();
-	error = module_load("libcomposite");
-	if (!error)
-		error = module_load("usb_f_hid");
-	if (!error)
-		error = gadget_make(&helper.gadget);
-	if (error)
-		return error;
-	error = gadget_bind(&helper.gadget);
-	if (error == -ENODEV)
-		log_warn("there is no USB device controller%s%s yet, waiting for it", options->udc ? " " : "",
-			 options->udc ? options->udc : "");
-	else if (error)
-		return error;
+	if (give_gadget())
+		log_warn("no keyboard and pointer yet, waiting for a USB device controller%s%s",
+			 options->udc ? " " : "", options->udc ? options->udc : "");
 	mkdir("/run/kvmnet", 0755); /* for a system without systemd, which makes it otherwise */
 	return call_listen(helper.loop, HELPER_SOCKET, user->pw_uid, group->gr_gid, take_call);
 }

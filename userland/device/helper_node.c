@@ -27,7 +27,7 @@ static const struct {
 static struct {
 	struct loop_source source;
 	gid_t group;
-	void (*udc_added)(void);
+	void (*udc_changed)(void);
 } nodes;
 
 /* name: of the kernel, below /dev; others than the daemon's devices are left alone. */
@@ -82,6 +82,7 @@ static void uevent_ready(struct loop_source *source, uint32_t events)
 	char message[8192];
 	struct sockaddr_nl from;
 	socklen_t from_length = sizeof(from);
+	bool added;
 	ssize_t n;
 
 	(void)events;
@@ -89,27 +90,28 @@ static void uevent_ready(struct loop_source *source, uint32_t events)
 		     &from_length);
 	if (n < 0 && errno == ENOBUFS) { /* some were lost: look for ourselves */
 		node_permit_all();
-		nodes.udc_added();
+		nodes.udc_changed();
 	}
 	if (n <= 0 || from.nl_pid != 0) /* only the kernel is believed */
 		return;
 	message[n] = '\0';
-	if (!is(property(message, (size_t)n, "ACTION"), "add"))
-		return;
-	if (property(message, (size_t)n, "DEVNAME"))
+	added = is(property(message, (size_t)n, "ACTION"), "add");
+	if (added && property(message, (size_t)n, "DEVNAME"))
 		node_permit(property(message, (size_t)n, "DEVNAME"));
-	if (is(property(message, (size_t)n, "SUBSYSTEM"), "udc"))
-		nodes.udc_added();
+	/* "change": a gadget was bound to it, or taken off it (drivers/usb/gadget/udc/core.c). */
+	if (is(property(message, (size_t)n, "SUBSYSTEM"), "udc") &&
+	    (added || is(property(message, (size_t)n, "ACTION"), "change")))
+		nodes.udc_changed();
 }
 
-int node_watch(struct loop *loop, gid_t group, void (*udc_added)(void))
+int node_watch(struct loop *loop, gid_t group, void (*udc_changed)(void))
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP };
 	int error = 0,
 	    fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 
 	nodes.group = group;
-	nodes.udc_added = udc_added;
+	nodes.udc_changed = udc_changed;
 	nodes.source = (struct loop_source){ .fd = fd, .events = EPOLLIN, .ready = uevent_ready };
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		error = -errno;

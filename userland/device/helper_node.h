@@ -10,9 +10,9 @@
 
 #include "lib/loop.h"
 
-/* Follows uevents: nodes get their group, and udc_added() runs for each new USB controller.
- * 0 or -errno, logged. */
-int node_watch(struct loop *loop, gid_t group, void (*udc_added)(void));
+/* Follows uevents: nodes get their group, and udc_changed() runs for each USB controller that is new, or
+ * whose gadget came or went. 0 or -errno, logged. */
+int node_watch(struct loop *loop, gid_t group, void (*udc_changed)(void));
 /* The devices that are there already. */
 void node_permit_all(void);
 

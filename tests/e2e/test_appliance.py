@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An appliance whose parts come late: its services say what is missing, and go on as soon as it is there."""
+
+from bench import Bench
+
+GADGETS = "/sys/kernel/config/usb_gadget"
+OURS = f"{GADGETS}/kvmnet/UDC"
+
+bench = None
+
+
+def setup():
+    global bench
+    bench = Bench(target=None)
+    bench.start()
+
+
+def teardown():
+    if bench:
+        bench.stop()
+
+
+def run(*commands):
+    code, out = bench.appliance.run("set -e; " + "; ".join(commands))
+    assert code == 0, out
+    return out.strip()
+
+
+def test_usb_controller_is_freed_late():
+    run("systemctl stop kvmnetd kvmnet-helper",
+        "modprobe usb_f_hid", f"mkdir {GADGETS}/other", f"cd {GADGETS}/other",
+        "echo 0x1d6b >idVendor; echo 0x0104 >idProduct",
+        "mkdir configs/c.1 functions/hid.other",
+        "echo 8 >functions/hid.other/report_length; printf '\\006\\000\\377' >functions/hid.other/report_desc",
+        "ln -s functions/hid.other configs/c.1/",
+        "ls /sys/class/udc >UDC")
+    # It is ready, the driver stays, and the daemon may start.
+    run("systemctl start kvmnet-helper", "[ -d /sys/module/kvmcap ]", f"[ -z \"$(cat {OURS})\" ]")
+    before = run("systemctl show -p MainPID --value kvmnet-helper")
+    run(f"cd {GADGETS}/other", "echo >UDC", f"until [ -n \"$(cat {OURS})\" ]; do :; done")
+    after = run("systemctl show -p MainPID --value kvmnet-helper")
+    assert before == after, "the helper ended in between"
+    run("systemctl start kvmnetd")
