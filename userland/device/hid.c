@@ -564,12 +564,23 @@ static void lane_finish(struct lane *lane)
 	}
 }
 
+static void all_up(struct hid *hid)
+{
+	keyboard_all_up(&hid->keyboard);
+	pointer_all_up(&hid->pointer);
+	for (int i = 0; i < LANES; i++) {
+		if (hid->lanes[i].deaf)
+			lane_forget(&hid->lanes[i]);
+		lane_flush(&hid->lanes[i]);
+	}
+}
+
 void hid_close(struct hid *hid)
 {
 	if (!hid)
 		return;
 	hid->events = (struct hid_events){ 0 };
-	hid_all_up(hid);
+	all_up(hid);
 	for (int i = 0; i < LANES; i++) {
 		lane_finish(&hid->lanes[i]);
 		lane_close(&hid->lanes[i]);
@@ -608,17 +619,6 @@ void hid_pointer(struct hid *hid, uint8_t buttons, uint16_t x, uint16_t y, int8_
 	if (!pointer_event(&hid->pointer, buttons, x, y, wheel, hwheel))
 		hid->dropped++;
 	lane_flush(lane);
-}
-
-void hid_all_up(struct hid *hid)
-{
-	keyboard_all_up(&hid->keyboard);
-	pointer_all_up(&hid->pointer);
-	for (int i = 0; i < LANES; i++) {
-		if (hid->lanes[i].deaf)
-			lane_forget(&hid->lanes[i]);
-		lane_flush(&hid->lanes[i]);
-	}
 }
 
 bool hid_configured(const struct hid *hid)

@@ -32,7 +32,6 @@ void hid_close(struct hid *hid); /* all up first */
 
 void hid_key(struct hid *hid, uint8_t usage, bool down); /* keyboard page usage, 0xe0-0xe7 modifiers */
 void hid_pointer(struct hid *hid, uint8_t buttons, uint16_t x, uint16_t y, int8_t wheel, int8_t hwheel);
-void hid_all_up(struct hid *hid);
 bool hid_configured(const struct hid *hid);
 uint8_t hid_leds(const struct hid *hid);
 /* Reports written, and dropped for lack of a listener, since the start. */
