@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,13 +36,24 @@ static struct {
 	struct hid *hid;
 	struct udc *udc;
 	uint8_t leds;
-	int host;  /* the terminal's other end */
-	int error; /* 0: the endpoint takes reports */
+	int host;	/* the terminal's other end */
+	int open_error; /* of the pointer's node */
+	int error;	/* 0: the endpoint takes reports */
 	unsigned refused, wakes;
 	struct loop_timer timer;
+	char folder[32], pointer[48];
 } usb;
 
 /* ---- what stands for the kernel ---- */
+
+int open(const char *path, int flags, ...)
+{
+	if (usb.open_error && !strcmp(path, usb.pointer)) {
+		errno = usb.open_error;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0);
+}
 
 /* An endpoint that takes nothing (dwc2 says EAGAIN while the host sleeps): f_hid then wakes who waits for room. */
 ssize_t write(int fd, const void *report, size_t size)
@@ -149,8 +161,11 @@ static int start(void **state)
 	assert_int_equal(tcgetattr(usb.host, &raw), 0);
 	cfmakeraw(&raw);
 	assert_int_equal(tcsetattr(usb.host, TCSANOW, &raw), 0);
+	snprintf(usb.folder, sizeof(usb.folder), "/tmp/test_hid_node.XXXXXX");
+	assert_non_null(mkdtemp(usb.folder));
+	snprintf(usb.pointer, sizeof(usb.pointer), "%s/pointer", usb.folder);
 	usb.loop = loop_new();
-	usb.hid = hid_open(usb.loop, ptsname(usb.host), "/dev/pts/none", "", &events);
+	usb.hid = hid_open(usb.loop, ptsname(usb.host), usb.pointer, "", &events);
 	assert_non_null(usb.hid);
 	expect_keys("\0\0\0\0\0\0\0\0");
 	return 0;
@@ -163,6 +178,8 @@ static int stop(void **state)
 	hid_close(usb.hid);
 	loop_free(usb.loop);
 	close(usb.host);
+	unlink(usb.pointer);
+	rmdir(usb.folder);
 	return 0;
 }
 
@@ -234,6 +251,34 @@ static void a_target_that_starts_anew_has_dark_leds(void **state)
 	run_until_leds(CAPS);
 }
 
+/* How much is logged of a pointer's node that appears and cannot be opened. */
+static long told_of(int error)
+{
+	FILE *words = tmpfile();
+	int terminal = dup(STDERR_FILENO);
+	long told;
+
+	assert_true(words && terminal >= 0);
+	usb.open_error = error;
+	unlink(usb.pointer);
+	assert_int_equal(symlink(ptsname(usb.host), usb.pointer), 0);
+	dup2(fileno(words), STDERR_FILENO);
+	log_set_level(LOG_LEVEL_WARN);
+	run_a_little();
+	told = lseek(STDERR_FILENO, 0, SEEK_CUR);
+	dup2(terminal, STDERR_FILENO);
+	close(terminal);
+	fclose(words);
+	return told;
+}
+
+static void a_node_without_its_group_yet_is_no_news(void **state)
+{
+	(void)state;
+	assert_int_equal(told_of(EACCES), 0);
+	assert_int_not_equal(told_of(ENXIO), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +287,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_endpoint_that_fails_is_left_alone_for_a_while, start,
 						stop),
 		cmocka_unit_test_setup_teardown(a_target_that_starts_anew_has_dark_leds, start, stop),
+		cmocka_unit_test_setup_teardown(a_node_without_its_group_yet_is_no_news, start, stop),
 	};
 
 	/* The first terminal that a session's leader opens is its own, and hangs it up at the end. */

@@ -373,7 +373,8 @@ static void lane_open(struct lane *lane)
 	int error, fd = lane->is_socket ? open_socket(lane->path) : open_device(lane->path);
 
 	if (fd < 0) {
-		if (errno != ENOENT && errno != ECONNREFUSED)
+		/* EACCES: the node is new, its group is still to come (helper_node.c) and will be noticed. */
+		if (errno != ENOENT && errno != ECONNREFUSED && errno != EACCES)
 			log_warn("hid: %s: %s", lane->path, strerror(errno));
 		if (errno == ECONNREFUSED || errno == EAGAIN)
 			loop_timer_arm(hid->loop, &lane->timer, CONNECT_AGAIN_NS);
