@@ -41,3 +41,12 @@ def test_usb_controller_is_freed_late():
     after = run("systemctl show -p MainPID --value kvmnet-helper")
     assert before == after, "the helper ended in between"
     run("systemctl start kvmnetd")
+
+
+def test_capture_driver_is_loaded_late():
+    # Without the helper nobody else loads it.
+    run("systemctl stop kvmnetd kvmnet-helper", "systemctl mask --runtime kvmnet-helper",
+        "! grep kvmcap /proc/devices", "systemctl start kvmnetd")
+    run("modprobe kvmcap",
+        "until ls -l /proc/$(systemctl show -p MainPID --value kvmnetd)/fd | grep -q kvmcap; do :; done")
+    run("systemctl unmask --runtime kvmnet-helper", "systemctl start kvmnet-helper")

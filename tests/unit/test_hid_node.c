@@ -279,6 +279,17 @@ static void a_node_without_its_group_yet_is_no_news(void **state)
 	assert_int_not_equal(told_of(ENXIO), 0);
 }
 
+static void a_node_that_only_a_new_process_may_open_ends_this_one(void **state)
+{
+	(void)state;
+	usb.open_error = EPERM;
+	assert_int_equal(symlink(ptsname(usb.host), usb.pointer), 0);
+	assert_int_equal(loop_run(usb.loop), -EPERM);
+	unlink(usb.pointer);
+	assert_int_equal(symlink(ptsname(usb.host), usb.pointer), 0);
+	run_a_little(); /* once is enough */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +299,8 @@ int main(void)
 						stop),
 		cmocka_unit_test_setup_teardown(a_target_that_starts_anew_has_dark_leds, start, stop),
 		cmocka_unit_test_setup_teardown(a_node_without_its_group_yet_is_no_news, start, stop),
+		cmocka_unit_test_setup_teardown(a_node_that_only_a_new_process_may_open_ends_this_one, start,
+						stop),
 	};
 
 	/* The first terminal that a session's leader opens is its own, and hangs it up at the end. */

@@ -158,6 +158,25 @@ static void the_table_of_sources_is_bounded(void **state)
 	close(fd[0]), close(fd[1]);
 }
 
+static void fail_after(struct loop_timer *timer)
+{
+	loop_fail(((struct stopper *)timer)->loop, EPERM);
+}
+
+static void a_failure_ends_one_run(void **state)
+{
+	struct loop *loop = loop_new();
+	struct stopper failing = { .timer = { .expired = fail_after }, .loop = loop },
+		       stopping = { .timer = { .expired = stop_after }, .loop = loop };
+
+	(void)state;
+	loop_timer_arm(loop, &failing.timer, 0);
+	assert_int_equal(loop_run(loop), -EPERM);
+	loop_timer_arm(loop, &stopping.timer, 0);
+	assert_int_equal(loop_run(loop), 0);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +184,7 @@ int main(void)
 		cmocka_unit_test(no_event_after_unwatch_in_the_same_round),
 		cmocka_unit_test(timers_expire_in_order_of_their_time),
 		cmocka_unit_test(what_cannot_be_watched_is_an_error),
+		cmocka_unit_test(a_failure_ends_one_run),
 		cmocka_unit_test(the_table_of_sources_is_bounded),
 	};
 

@@ -44,6 +44,7 @@ struct capture_kernel {
 	struct capture_mode mode;
 	struct reader readers[CAPTURE_READERS];
 	char path[PATH_MAX];
+	bool barred; /* EPERM */
 };
 
 static struct capture_kernel *kernel_of(struct capture_source *source)
@@ -73,6 +74,17 @@ static int reader_open(struct capture_kernel *kernel, struct reader *reader)
 		return 0;
 	reader->fd = open(kernel->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return reader->fd < 0 ? -errno : 0;
+}
+
+/* kvmnetd.service: a device whose driver came after our start, only a new process may use. One that was
+ * barred at our start already would be again. */
+static void barred(struct capture_kernel *kernel)
+{
+	if (!kernel->barred) {
+		log_warn("capture: %s: %s", kernel->path, strerror(EPERM));
+		loop_fail(kernel->loop, EPERM);
+	}
+	kernel->barred = true;
 }
 
 static bool meta_is_sane(const struct kvmcap_meta *meta)
@@ -172,6 +184,8 @@ static int attach(struct capture_kernel *kernel)
 	if (reader->fd >= 0)
 		return 0;
 	err = reader_open(kernel, reader);
+	if (err == -EPERM)
+		barred(kernel);
 	if (err)
 		return err;
 	err = read_meta(reader, &meta);

@@ -52,6 +52,7 @@ struct lane {
 	char path[PATH_MAX];
 	const char *name; /* path's last part */
 	bool is_socket;
+	bool barred; /* EPERM */
 	size_t report_bytes;
 	int folder_watch;
 	struct loop_source source; /* fd -1 while there is no device */
@@ -367,17 +368,31 @@ static int open_device(const char *path)
 	return fd;
 }
 
+static void lane_absent(struct lane *lane, int error)
+{
+	struct loop *loop = lane->hid->loop;
+
+	/* EACCES: the node is new, its group is still to come (helper_node.c) and will be noticed. */
+	if (error != ENOENT && error != ECONNREFUSED && error != EACCES)
+		log_warn("hid: %s: %s", lane->path, strerror(error));
+	if (error == ECONNREFUSED || error == EAGAIN)
+		loop_timer_arm(loop, &lane->timer, CONNECT_AGAIN_NS);
+	if (error != EPERM)
+		return;
+	/* kvmnetd.service: a device whose driver came after our start, only a new process may use. One that was
+	 * barred at our start already would be again. */
+	if (!lane->barred)
+		loop_fail(loop, EPERM);
+	lane->barred = true;
+}
+
 static void lane_open(struct lane *lane)
 {
 	struct hid *hid = lane->hid;
 	int error, fd = lane->is_socket ? open_socket(lane->path) : open_device(lane->path);
 
 	if (fd < 0) {
-		/* EACCES: the node is new, its group is still to come (helper_node.c) and will be noticed. */
-		if (errno != ENOENT && errno != ECONNREFUSED && errno != EACCES)
-			log_warn("hid: %s: %s", lane->path, strerror(errno));
-		if (errno == ECONNREFUSED || errno == EAGAIN)
-			loop_timer_arm(hid->loop, &lane->timer, CONNECT_AGAIN_NS);
+		lane_absent(lane, errno);
 		return;
 	}
 	lane->source = (struct loop_source){ .fd = fd, .ready = lane_ready };

@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 {
 	static struct daemon daemon;
 	struct options options = { .config = CONFIG_FILE };
-	int result = parse_options(argc, argv, &options);
+	int result = parse_options(argc, argv, &options), error;
 
 	if (result >= 0)
 		return result;
@@ -248,7 +248,10 @@ int main(int argc, char **argv)
 	if (!sandbox_early() && !open_state(&daemon) && !open_rooms(&daemon)) {
 		print_claim(&daemon);
 		sd_notify(0, "READY=1");
-		result = loop_run(daemon.server.loop) ? EXIT_FAILURE : EXIT_SUCCESS;
+		error = loop_run(daemon.server.loop);
+		if (error)
+			log_error("ending: %s", strerror(-error));
+		result = error ? EXIT_FAILURE : EXIT_SUCCESS;
 		sd_notify(0, "STOPPING=1");
 	}
 	close_all(&daemon);

@@ -24,6 +24,7 @@ struct slot {
 struct loop {
 	int epoll;
 	bool stopped;
+	int error;	/* loop_run()'s result: 0 or -errno */
 	int first_free; /* -1: none */
 	struct loop_timer *timers;
 	struct slot slots[LOOP_SOURCES];
@@ -174,6 +175,7 @@ int loop_run(struct loop *loop)
 	struct epoll_event events[LOOP_BATCH];
 
 	loop->stopped = false;
+	loop->error = 0;
 	while (!loop->stopped) {
 		int n = epoll_wait(loop->epoll, events, LOOP_BATCH, wait_ms(loop));
 
@@ -183,10 +185,16 @@ int loop_run(struct loop *loop)
 			deliver(loop, &events[i]);
 		run_timers(loop);
 	}
-	return 0;
+	return loop->error;
 }
 
 void loop_stop(struct loop *loop)
 {
+	loop->stopped = true;
+}
+
+void loop_fail(struct loop *loop, int error)
+{
+	loop->error = -error;
 	loop->stopped = true;
 }

@@ -28,8 +28,9 @@ struct loop_timer {
 
 struct loop *loop_new(void); /* NULL with errno */
 void loop_free(struct loop *loop);
-int loop_run(struct loop *loop); /* until loop_stop(); 0 or -errno */
+int loop_run(struct loop *loop); /* until loop_stop() or loop_fail(); 0 or -errno */
 void loop_stop(struct loop *loop);
+void loop_fail(struct loop *loop, int error); /* loop_run() returns -errno; without effect before it */
 
 int loop_watch(struct loop *loop, struct loop_source *source); /* 0 or -errno */
 int loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
