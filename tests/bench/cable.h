@@ -46,6 +46,7 @@ struct transfer {
 };
 
 #define CABLE_DESCRIPTOR_MAX 4096
+#define PLUG_KEYBOARD_REPORT 8 /* bytes; the pointer's are shorter */
 
 struct descriptors {
 	uint8_t device[18];
@@ -80,6 +81,8 @@ bool plug_is_attached(const struct plug *plug);
 bool plug_is_detaching(const struct plug *plug);
 uint8_t plug_configuration(const struct plug *plug); /* that the Target has set; 0: none */
 uint64_t plug_reports(const struct plug *plug);	     /* interrupt packets handed to the Target */
+/* The last report of the keyboard that the Target took, NULL: none since the device was attached. */
+const uint8_t *plug_keys(const struct plug *plug);
 void plug_completed(struct plug *plug, struct transfer *transfer, int status, const uint8_t *data,
 		    uint32_t length);
 

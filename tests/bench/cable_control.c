@@ -5,14 +5,17 @@
  *   {"do": "plug"}        the Target has been shown the device; at once when the Target is off
  *   {"do": "attached"}    the Target has been shown the device; waits for the Target
  *   {"do": "configured"}  the Target has configured the device
+ *   {"do": "pressed"}     the keyboard's last report to the Target says that keys are down
+ *   {"do": "released"}    it says that none is; there was one since the device was attached
  *   {"do": "status"}
- * Answers: {"ok": true, "plugged", "target", "appliance", "attached", "configuration", "reports"}, or
- * {"ok": false, "error": why}.
+ * Answers: {"ok": true, "plugged", "target", "appliance", "attached", "configuration", "reports", "keys"}, or
+ * {"ok": false, "error": why}. keys is the keyboard's last report in hexadecimal, "" when there is none.
  */
 #include "cable.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -63,6 +66,27 @@ static bool is_configured(struct cable *cable)
 	return plug_configuration(cable_plug(cable)) != 0;
 }
 
+static bool keys_are_down(const uint8_t *keys)
+{
+	static const uint8_t all_up[PLUG_KEYBOARD_REPORT];
+
+	return memcmp(keys, all_up, sizeof(all_up)) != 0;
+}
+
+static bool is_pressed(struct cable *cable)
+{
+	const uint8_t *keys = plug_keys(cable_plug(cable));
+
+	return keys && keys_are_down(keys);
+}
+
+static bool is_released(struct cable *cable)
+{
+	const uint8_t *keys = plug_keys(cable_plug(cable));
+
+	return keys && !keys_are_down(keys);
+}
+
 static void client_close(struct client *client)
 {
 	loop_unwatch(client->control->loop, &client->source);
@@ -91,12 +115,16 @@ static void answer_status(struct client *client)
 {
 	struct cable *cable = client->control->cable;
 	struct plug *plug = cable_plug(cable);
+	const uint8_t *keys = plug_keys(plug);
+	char text[2 * PLUG_KEYBOARD_REPORT + 1] = "";
 
-	answer(client,
-	       json_pack("{s:b, s:b, s:b, s:b, s:b, s:i, s:I}", "ok", 1, "plugged", cable_is_plugged(cable),
-			 "target", plug_has_target(plug), "appliance", port_is_up(cable_port(cable)),
-			 "attached", plug_is_attached(plug), "configuration", (int)plug_configuration(plug),
-			 "reports", (json_int_t)plug_reports(plug)));
+	for (unsigned i = 0; keys && i < PLUG_KEYBOARD_REPORT; i++)
+		sprintf(text + 2 * i, "%02x", keys[i]);
+	answer(client, json_pack("{s:b, s:b, s:b, s:b, s:b, s:i, s:I, s:s}", "ok", 1, "plugged",
+				 cable_is_plugged(cable), "target", plug_has_target(plug), "appliance",
+				 port_is_up(cable_port(cable)), "attached", plug_is_attached(plug),
+				 "configuration", (int)plug_configuration(plug), "reports",
+				 (json_int_t)plug_reports(plug), "keys", text));
 }
 
 static void take_command(struct client *client, const char *command)
@@ -109,6 +137,10 @@ static void take_command(struct client *client, const char *command)
 		client->in_effect = is_attached;
 	} else if (!strcmp(command, "configured")) {
 		client->in_effect = is_configured;
+	} else if (!strcmp(command, "pressed")) {
+		client->in_effect = is_pressed;
+	} else if (!strcmp(command, "released")) {
+		client->in_effect = is_released;
 	} else if (!strcmp(command, "plug")) {
 		client->in_effect = is_plugged;
 		cable_set_plugged(cable, true);
@@ -116,7 +148,7 @@ static void take_command(struct client *client, const char *command)
 		client->in_effect = is_unplugged;
 		cable_set_plugged(cable, false);
 	} else {
-		refuse(client, "do must be plug, unplug, attached, configured or status");
+		refuse(client, "do must be plug, unplug, attached, configured, pressed, released or status");
 	}
 }
 

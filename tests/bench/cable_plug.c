@@ -217,6 +217,11 @@ uint64_t plug_reports(const struct plug *plug)
 	return plug->reports;
 }
 
+const uint8_t *plug_keys(const struct plug *plug)
+{
+	return plug->attached && plug->keys_told ? plug->keys : NULL;
+}
+
 void plug_attach(struct plug *plug)
 {
 	const uint8_t *d = port_descriptors(cable_port(plug->cable))->device;
@@ -230,6 +235,7 @@ void plug_attach(struct plug *plug)
 	connect.device_version_bcd = (uint16_t)(d[12] | d[13] << 8);
 	plug->attached = true;
 	plug->configuration = 0;
+	plug->keys_told = false;
 	memset(plug->alt, 0, sizeof(plug->alt));
 	plug_send_info(plug);
 	usbredirparser_send_device_connect(plug->parser, &connect);

@@ -21,6 +21,8 @@ struct plug {
 	bool polled[PLUG_ENDPOINTS];
 	uint16_t packet[PLUG_ENDPOINTS]; /* interrupt endpoints to the host */
 	uint64_t reports;
+	uint8_t keys[PLUG_KEYBOARD_REPORT]; /* the keyboard's last report to the Target */
+	bool keys_told;			    /* there was one since the device was attached */
 };
 
 void plug_flush(struct plug *plug);

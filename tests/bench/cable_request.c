@@ -100,6 +100,10 @@ static void interrupt_completed(struct plug *plug, struct transfer *t, uint8_t s
 	if (length) /* never the empty packet: QEMU would hand it on as a report */
 		usbredirparser_send_interrupt_packet(plug->parser, plug->reports++, &t->interrupt,
 						     (uint8_t *)data, (int)length);
+	if (length == sizeof(plug->keys)) {
+		memcpy(plug->keys, data, length);
+		plug->keys_told = true;
+	}
 	poll_endpoint(plug, t->endpoint);
 }
 
@@ -176,6 +180,8 @@ void plug_completed(struct plug *plug, struct transfer *t, int status, const uin
 		break;
 	}
 	plug_flush(plug);
+	if (t->kind == TRANSFER_INTERRUPT_IN)
+		cable_changed(plug->cable);
 }
 
 static void on_hello(void *arg, struct usb_redir_hello_header *hello)
