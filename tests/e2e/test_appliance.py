@@ -40,7 +40,8 @@ def test_usb_controller_is_freed_late():
     run(f"cd {GADGETS}/other", "echo >UDC", f"until [ -n \"$(cat {OURS})\" ]; do :; done")
     after = run("systemctl show -p MainPID --value kvmnet-helper")
     assert before == after, "the helper ended in between"
-    run("systemctl start kvmnetd")
+    run("systemctl start kvmnetd", f"cd {GADGETS}/other",
+        "rm configs/c.1/hid.other", "rmdir functions/hid.other configs/c.1", f"rmdir {GADGETS}/other")
 
 
 def test_capture_driver_is_loaded_late():
