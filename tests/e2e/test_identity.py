@@ -5,6 +5,7 @@ that GRUB goes through by keys, in Raw and in ZRLE. The Target is paused for the
 
 import functools
 
+import screens
 from client import Owner, Probe, frozen, same_picture
 from bench import Bench
 
@@ -21,6 +22,8 @@ def setup():
     bench = Bench(target="grub", **OPTIONS)
     bench.start()
     owner = Owner(bench)
+    with Probe(owner) as client:
+        screens.await_text_memory(client, bench.target, "1920x1080 (9)")
 
 
 def teardown():
@@ -29,12 +32,15 @@ def teardown():
 
 
 def identical(mode, encoding):
-    key, width, height = MODES[mode]
+    """Comes to the Mode from another one, so that its size tells that GRUB has acted on the key."""
+    other = "640x480" if mode == "text" else "text"
     with Probe(owner, encoding) as client:
-        client.ask(f"type {key}")
-        client.ask(f"wait {width}x{height} 60")
+        for key, width, height in (MODES[other], MODES[mode]):
+            client.ask(f"type {key}")
+            client.ask(f"wait {width}x{height} 60")
         want = frozen(bench, owner)
         try:
+            assert want[:2] == (width, height), f"the Target shows {want[0]}x{want[1]}"
             same_picture(f"{mode} in {encoding}", client.picture(), want)
         finally:
             bench.target.cont()
