@@ -398,8 +398,9 @@ int main(void)
 		cmocka_unit_test(a_picture_larger_than_the_client_is_cut),
 		cmocka_unit_test(no_picture_is_black),
 	};
+	const char *seed = getenv("SEED");
 
-	random_state = (uint32_t)time(NULL);
-	print_message("seed %u\n", random_state);
+	random_state = seed ? (uint32_t)strtoul(seed, NULL, 0) : (uint32_t)time(NULL);
+	print_message("seed: SEED=%u\n", random_state);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
