@@ -87,15 +87,15 @@ demo: ## the whole system on this machine: a Target that installs Debian, in you
 
 test: ## every test; T=SUITE, T=SUITE/NAME or a pattern for some of them
 	$(Q)tests/lib/deps.sh
-	+$(Q)MAKE='$(MAKE)' tests/run $(foreach t,$(T),'$t')
+	$(Q)tests/run $(foreach t,$(T),'$t')
 
 soak: ## the tests with long rounds
 	$(Q)tests/lib/deps.sh
-	+$(Q)SOAK=1 MAKE='$(MAKE)' tests/run $(foreach t,$(T),'$t')
+	$(Q)SOAK=1 tests/run $(foreach t,$(T),'$t')
 
 lint: ## style and static checks
 	$(Q)tests/lib/deps.sh
-	+$(Q)MAKE='$(MAKE)' tests/run lint
+	$(Q)tests/run lint
 
 bench: ## figures of this machine as a table, and in build/bench.json
 	$(Q)tests/lib/deps.sh
