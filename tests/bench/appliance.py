@@ -144,7 +144,9 @@ class Appliance:
 
     def warnings(self):
         """Lines of the kernel log that no healthy run has."""
-        _, text = self.run("dmesg")
+        code, text = self.run("dmesg")
+        if code:
+            raise RuntimeError(f"dmesg: {text}")
         return [line for line in text.splitlines() if WARNING.search(line)]
 
     def card_pull(self):
