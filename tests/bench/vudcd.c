@@ -94,8 +94,12 @@ int main(void)
 	for (;;) {
 		int one = 1, error, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
+		if (fd < 0) {
+			perror("vudcd: accept4");
+			return EXIT_FAILURE;
+		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		error = replace(fd);
 		if (error)
