@@ -71,9 +71,6 @@ class Qmp:
                     return event
             self.events.append(self._read())
 
-    def forget_events(self):
-        self.events.clear()
-
     def close(self):
         if self.link:
             self.lines.close()
