@@ -20,8 +20,7 @@ PACKAGES = """systemd systemd-sysv udev kmod dbus iproute2 libssl3 libnl-3-200 l
  libwebsockets17 libjansson4 libinih1 libargon2-1 libseccomp2 libcap-ng0 zlib1g libwslay1 libsystemd0""".split()
 # In the initramfs, to reach the root; and in the root, for what an appliance does.
 EARLY = ["virtio_pci", "virtio_blk", "squashfs", "overlay"]
-MODULES = EARLY + ["virtio_net", "virtio_rng", "virtio_console", "usbip-core", "usbip-vudc", "libcomposite",
-                   "usb_f_hid", "dummy_hcd", "af_packet",
+MODULES = EARLY + ["virtio_net", "virtio_rng", "usbip-core", "usbip-vudc", "libcomposite", "usb_f_hid", "af_packet",
                    "autofs4"]
 INIT = """#!/bin/sh
 mount -t devtmpfs d /dev; mount -t proc p /proc; mount -t sysfs s /sys
@@ -53,11 +52,9 @@ def cache_dir():
 
 
 def kernel_release():
-    """The kernel whose headers our module is built against."""
-    found = sorted(glob.glob("/usr/src/linux-headers-*-amd64"), key=os.path.getmtime)
-    if not found:
-        raise RuntimeError("no kernel headers: apt-get install linux-headers-amd64")
-    return os.path.basename(found[-1]).removeprefix("linux-headers-")
+    """The kernel that our module is built for, as the module says itself."""
+    module = os.path.join(HERE, "..", "..", "build", "kmod", "kvmcap.ko")
+    return _run(["/sbin/modinfo", "-F", "vermagic", module]).split()[0]
 
 
 def key(release):
@@ -78,8 +75,10 @@ def build(progress=lambda text: None):
     os.makedirs(cache_dir(), exist_ok=True)
     with open(os.path.join(cache_dir(), "image.lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for old in glob.glob(os.path.join(cache_dir(), "stage-*")):  # whoever made it is gone: the lock is ours
+            shutil.rmtree(old)
         if not os.path.isdir(folder):
-            stage = tempfile.mkdtemp(prefix="image-", dir=cache_dir())
+            stage = tempfile.mkdtemp(prefix="stage-", dir=cache_dir())
             try:
                 _make(stage, release, progress)
                 os.rename(stage, folder)

@@ -53,7 +53,8 @@ def build(name):
         raise RuntimeError(f"mutant {name}: its text is {sound.count(text)} times in {source}, once is needed")
     with open(path, "w", encoding="utf-8") as file:
         file.write(sound.replace(text, replacement))
-    kdir = os.environ.get("KDIR") or sorted(glob.glob("/lib/modules/*/build"))[-1]
+    kdir = subprocess.run(["make", "-s", "--no-print-directory", "-C", TOP, "print-kdir"], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
     subprocess.run(["make", "-s", "-C", kdir, f"M={out}", "modules"], check=True, stdout=sys.stderr)
     return os.path.join(out, "kvmcap.ko")
 
