@@ -89,34 +89,41 @@ def _start_time(pid):
 
 def make_run_dir():
     """A new run folder, after those of launchers that died have been removed."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    clean(base)
-    folder = tempfile.mkdtemp(prefix=PREFIX, dir=base)
-    with open(os.path.join(folder, "launcher"), "w", encoding="ascii") as file:
-        file.write(f"{os.getpid()} {_start_time(os.getpid())}")
-    return folder
+    clean()
+    run_dir = tempfile.mkdtemp(prefix=PREFIX, dir=_base())
+    os.mkdir(_memory(run_dir), mode=0o700)
+    for folder in (run_dir, _memory(run_dir)):
+        with open(os.path.join(folder, "launcher"), "w", encoding="ascii") as file:
+            file.write(f"{os.getpid()} {_start_time(os.getpid())}")
+    return run_dir
+
+
+def _base():
+    return os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+
+
+def _memory(run_dir):
+    """The folder of a run that is memory."""
+    return os.path.join(MEMORY, os.path.basename(run_dir))
 
 
 def memory_file(run_dir, name):
     """A file that is memory: the appliance's, shared with the capture engine, or a screendump."""
-    folder = os.path.join(MEMORY, os.path.basename(run_dir))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return os.path.join(folder, name)
+    return os.path.join(_memory(run_dir), name)
 
 
 def remove_run_dir(run_dir):
-    for folder in (os.path.join(MEMORY, os.path.basename(run_dir)), run_dir):
+    for folder in (_memory(run_dir), run_dir):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def clean(base=None):
-    """Removes what dead launchers left; their children died with them."""
-    for folder in glob.glob(os.path.join(base or os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(),
-                                         PREFIX + "*")):
+def clean():
+    """Removes what dead launchers left, each folder by itself; their children died with them."""
+    for folder in glob.glob(os.path.join(_base(), PREFIX + "*")) + glob.glob(os.path.join(MEMORY, PREFIX + "*")):
         try:
             with open(os.path.join(folder, "launcher"), encoding="ascii") as file:
                 pid, started = file.read().split()
         except (OSError, ValueError):
             continue  # somebody else's, or half made
         if _start_time(pid) != started:
-            remove_run_dir(folder)
+            shutil.rmtree(folder, ignore_errors=True)
