@@ -181,8 +181,8 @@ $(FUZZ):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $(filter %.o,$^) -Wl,--as-needed -pthread $(LIBS)
 
-# Those that run in the bench's appliance carry their libc along.
-$(filter-out %/engine %/cable,$(BENCH)): private HARDEN_LD := -static-pie -Wl,-z,relro,-z,now
+# Those that run in the bench's appliance carry their libc along; one uses libnl, which the daemon needs there anyway.
+$(filter-out %/engine %/cable %/asknetlink,$(BENCH)): private HARDEN_LD := -static-pie -Wl,-z,relro,-z,now
 
 ifneq ($(filter-out clean help install,$(or $(MAKECMDGOALS),all)),)
 LINKED := $(UNIT) $(FUZZ) $(BENCH) $(TOOLS) $(PERF)

@@ -19,7 +19,7 @@ PORTS = {"https": 443, "video": 900, "keyboard": 901, "mouse": 902, "usb": 3240}
 WARNING = re.compile(r"BUG:|WARNING:|Oops|Call Trace|KASAN|general protection|possible .* deadlock|leaked|"
                      r"unreferenced object|DMA-API:")
 
-TOOLS = ("vudcd", "readframes", "checkreader", "holdframe")
+TOOLS = ("vudcd", "readframes", "checkreader", "holdframe", "asknetlink")
 CARD_DESCRIPTORS = 12  # at least what one ivshmem card has open
 
 # One line in: a base64 command. One line out: its status and its base64 output.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The driver alone, behind bounce buffers: no pixel changes outside of the Damage, wrong use
 is refused, a held Frame outlives its Mode and its card, an engine that hung is let go on only when
-it has stopped; and broken drivers are noticed by the same checks.
+it has stopped, netlink tells what there is and what happens; and broken drivers are noticed by the
+same checks.
 """
 
 import os
@@ -9,7 +10,7 @@ import re
 import sys
 
 from bench import Bench
-from case import TOP, Failure
+from case import TOP, Failure, equal
 
 sys.path.insert(0, os.path.join(TOP, "tests", "mutants"))
 import driver  # noqa: E402
@@ -142,7 +143,40 @@ def test_7_hung_engine_is_not_let_on():
     sound("readframes")
 
 
-def test_8_broken_drivers_are_noticed():
+def ask(words):
+    code, out = bench.appliance.run(f"{TOOLS}asknetlink {words}")
+    return code, out.strip()
+
+
+def test_8_state_and_events():
+    exchange("sound")
+    source("still")
+    bench.engine.control({"do": "grab"})
+    for words, why in (("get", "refused -22: which device? KVMCAP_A_INDEX is missing"),
+                       ("get 7", "refused -19: no such capture device"),
+                       ("dump 0", "refused -22: a dump is of all devices: it takes no attributes")):
+        equal(ask(words), (1, why), words)
+    for words in ("get 0", "dump"):
+        code, out = ask(words)
+        assert code == 0 and re.fullmatch(r"state index 0 signal 0 generation \d+ width 643 height 481 .*", out), out
+    tells([(lambda: bench.engine.control({"do": "signal", "state": "no_cable"}), "lost index 0 signal 1 "),
+           (lambda: bench.engine.control({"do": "signal", "state": "ok"}), "regained index 0 signal 0 "),
+           (lambda: source("still", 800, 600), r"mode_changed .* width 800 height 600 ")])
+
+
+def tells(changes):
+    """Each change is followed by its event, with the state after it."""
+    bench.appliance.run(f"{TOOLS}asknetlink events >/run/events 2>&1 & echo $! >/run/listener; "
+                        "until grep -q listening /run/events; do kill -0 $! || break; done")
+    for change, event in changes:
+        change()
+        code, out = bench.appliance.run(f"until grep '^event {event}' /run/events; do "
+                                        "kill -0 $(cat /run/listener) || { cat /run/events; exit 1; }; done")
+        assert code == 0, out
+    bench.appliance.run("kill $(cat /run/listener)")
+
+
+def test_9_broken_drivers_are_noticed():
     exchange("sound")
     for check in {check for check, _ in NOTICED.values()}:
         sound(check)
@@ -153,7 +187,7 @@ def test_8_broken_drivers_are_noticed():
     exchange("sound")
 
 
-def test_9_unchecked_bound_ends_in_an_oops():
+def test_10_unchecked_bound_ends_in_an_oops():
     global oopsed
     if oopsed:  # nothing can be asked of that kernel any more
         bench.stop()
