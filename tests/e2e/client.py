@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 
-from case import Failure
+from case import Deadline, Failure
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "bench"))
@@ -95,29 +95,37 @@ class Owner:
                 raise Failure(f"status: {code} {data[:200]!r}")
         raise Failure(f"no session reached Frame {hw_seq}: {self.status()}")
 
-    def await_status(self, condition, what, frames=600):
-        """Looks at the status once for each captured Frame until the condition holds."""
-        for _ in range(frames):
-            status = self.status()
-            if condition(status):
-                return status
-            self.bench.engine.control({"do": "grab"})
-        raise Failure(f"{what}: {status}")
+    def await_status(self, condition, what, seconds=60):
+        """Looks at the status until the condition holds; without a Frame, for there may be none."""
+        limit = Deadline(seconds, what)
+        while not condition(status := self.status()):
+            try:
+                limit.left()
+            except Failure as failure:
+                raise Failure(f"{failure}; it is {status}") from failure
+        return status
+
+    def await_signal(self, signal):
+        return self.await_status(lambda status: status["capture"]["signal"] == signal, f"signal {signal}")
+
+    def await_usb(self, configured):
+        return self.await_status(lambda status: status["target"]["usb_configured"] == configured,
+                                 f"USB configured: {configured}")
 
     def await_sessions(self, count):
         return self.await_status(lambda status: len(status["sessions"]) == count,
-                                 f"there were never {count} sessions")
+                                 f"{count} sessions")
 
 
 class Probe:
     """A stock Client (libvncclient), driven over pipes: one line asks, one line answers."""
 
-    def __init__(self, owner, encoding="zrle", password=None, user=USER):
+    def __init__(self, owner, encoding="zrle", password=None, user=USER, receive_bytes=0):
         read, write = os.pipe()
         os.write(write, (password or owner.password).encode() + b"\n")
         os.close(write)
         argv = [PROBE, "127.0.0.1", str(owner.bench.ports.video), owner.name, user, str(read), owner.ca,
-                encoding]
+                encoding, str(receive_bytes)]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, pass_fds=(read,))
         os.close(read)
@@ -176,7 +184,10 @@ class Probe:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failed, *_):
+        if failed:  # it may be waiting still, and hears nothing then
+            self.process.kill()
+            self.process.wait()
         self.close()
 
 

@@ -43,12 +43,15 @@ def equal_again(name):
 
 def usage():
     """What must not grow: unreclaimable slab, open files, the daemon's descriptors and memory (kB)."""
+    owner.await_sessions(0)
     code, out = bench.appliance.run(
         "awk '/^SUnreclaim/ {print $2}' /proc/meminfo; cut -f1 /proc/sys/fs/file-nr; "
         "p=$(systemctl show -p MainPID --value kvmnetd); ls /proc/$p/fd | wc -l; "
-        "awk '/^Pss:/ {print $2}' /proc/$p/smaps_rollup")
+        "awk '/^Pss(_Anon|_File|_Shmem)?:/ {print $2}' /proc/$p/smaps_rollup")
     assert code == 0, out
-    return dict(zip(("slab", "files", "descriptors", "memory"), map(int, out.split())))
+    slab, files, descriptors, memory, *parts = map(int, out.split())
+    print("memory {} kB: anonymous {}, files {}, shared {}".format(memory, *parts), flush=True)
+    return {"slab": slab, "files": files, "descriptors": descriptors, "memory": memory}
 
 
 def rounds(name, pull, put):
@@ -66,12 +69,11 @@ def rounds(name, pull, put):
     assert not warnings, warnings
 
 
-def signal(state):
-    return lambda: bench.engine.control({"do": "signal", "state": state})
-
-
 def test_picture_cable():
-    rounds("picture cable", signal("no_cable"), signal("ok"))
+    def signal(state):
+        bench.engine.control({"do": "signal", "state": state})
+        owner.await_signal(state)
+    rounds("picture cable", lambda: signal("no_cable"), lambda: signal("ok"))
 
 
 def test_card():
@@ -82,14 +84,30 @@ def test_engine_process():
     rounds("engine process", lambda: bench.engine.control({"do": "die"}), lambda: None)
 
 
+def test_hung_engine():
+    def hang():
+        bench.engine.control({"do": "hang"})
+        owner.await_signal("stalled")
+
+    def resume():
+        bench.engine.control({"do": "resume"})
+        owner.await_signal("ok")
+    rounds("hung engine", hang, resume)
+
+
 def test_usb_cable():
+    def unplugged():
+        bench.cable.unplug()
+        owner.await_usb(False)
+
     def plugged():
         bench.cable.plug()
         # SeaBIOS looks for keyboards at power-on only.
         bench.cable.control({"do": "attached"})
         bench.target.restart()
         bench.target.await_firmware("USB keyboard initialized")
-    rounds("USB cable", bench.cable.unplug, plugged)
+        owner.await_usb(True)
+    rounds("USB cable", unplugged, plugged)
 
 
 def test_daemon():
