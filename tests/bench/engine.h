@@ -44,6 +44,7 @@ struct shared {
 	_Atomic uint32_t up_epoch; /* the epoch in which it runs */
 	_Atomic uint64_t seq;	   /* the last Frame's */
 	_Atomic uint64_t frames;   /* completed */
+	_Atomic uint64_t number;   /* of the pattern's last picture: it tells what that looks like */
 	_Atomic uint64_t abandoned;
 	_Atomic uint64_t fast, dumped; /* pictures read from video memory, and by screendump */
 	_Atomic bool stop_in_frame;    /* asked: the model stops itself in the middle of its next Frame */

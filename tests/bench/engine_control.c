@@ -210,6 +210,7 @@ static void do_status(struct control *c, struct client *client, json_t *command)
 	} counters[] = {
 		{ "seq", s->seq },
 		{ "frames", s->frames },
+		{ "number", s->number },
 		{ "abandoned", s->abandoned },
 		{ "fast", s->fast },
 		{ "dumped", s->dumped },

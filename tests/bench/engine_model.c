@@ -69,6 +69,7 @@ static void start_frame(struct model *m)
 	else if (m->settings.frozen && m->drawn)
 		send_frame(m);
 	else if (m->settings.pattern != PATTERN_NONE) {
+		atomic_store(&s->number, m->number);
 		pattern_draw(&m->picture, &m->settings, m->number++);
 		send_frame(m);
 	} else if (m->screen) {

@@ -83,7 +83,8 @@ static rfbBool led_rectangle(rfbClient *client, rfbFramebufferUpdateRectHeader *
 	return TRUE;
 }
 
-static int dial(const char *host, const char *port)
+/* receive_bytes: of the socket's buffer, 0: as the system has it. */
+static int dial(const char *host, const char *port, int receive_bytes)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
 	int fd, one = 1;
@@ -91,6 +92,9 @@ static int dial(const char *host, const char *port)
 	if (getaddrinfo(host, port, &hints, &found))
 		fail("no such host");
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Before the connection: its window is agreed upon then (tcp(7)). */
+	if (fd >= 0 && receive_bytes)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
 	if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen))
 		fail("cannot connect");
 	freeaddrinfo(found);
@@ -307,15 +311,15 @@ static void read_password(int fd)
 	close(fd);
 }
 
-/* probe HOST PORT NAME USER PASSWORD_FD CA_FILE ENCODINGS */
+/* probe HOST PORT NAME USER PASSWORD_FD CA_FILE ENCODINGS [RECEIVE_BYTES] */
 int main(int argc, char **argv)
 {
-	if (argc != 8)
-		fail("usage: probe HOST PORT NAME USER PASSWORD_FD CA_FILE ENCODINGS");
+	if (argc != 8 && argc != 9)
+		fail("usage: probe HOST PORT NAME USER PASSWORD_FD CA_FILE ENCODINGS [RECEIVE_BYTES]");
 	probe.user = argv[4];
 	read_password(atoi(argv[5]));
 	probe.ca = argv[6];
-	open_client(dial(argv[1], argv[2]), argv[3], argv[7]);
+	open_client(dial(argv[1], argv[2], argc > 8 ? atoi(argv[8]) : 0), argv[3], argv[7]);
 	printf("connected %dx%d %s\n", probe.client->width, probe.client->height, probe.client->desktopName);
 	fflush(stdout);
 	for (;;) {
