@@ -7,7 +7,8 @@
 //   {"do":"login","user","password"}                likewise
 //   {"do":"console"[,"width","height"]}             waits for a picture (of that size) -> {"width","height"}
 //   {"do":"canvas","file"}                          writes the framebuffer, RGBA -> {"width","height"}
-//   {"do":"screenshot","file"[,"width","height"]}   PNG of the page at a window of that size
+//   {"do":"screenshot","file"}                      PNG of what the page shows there, a pixel for each of the Target's
+//                                                   -> {"width","height"}
 //   {"do":"type","text"} {"do":"key","key"}         into the Target; key as Playwright names it ("Control+a")
 //   {"do":"down","key"} {"do":"up","key"}
 //   {"do":"move","x","y"} {"do":"click","x","y"[,"button"]}   in pixels of the Target
@@ -107,6 +108,30 @@ async function canvas(file) {
 	return { width, height };
 }
 
+// Makes the window just as wide as shows the canvas unscaled, and high enough (the bar above has a fraction of a pixel);
+// where that is on the page, in whole pixels as the browser paints it.
+async function unscaled() {
+	const { width, height } = page.viewportSize();
+	const more = await page.evaluate(() => {
+		const screen = document.getElementById("screen");
+		const canvas = screen.querySelector("canvas");
+		const box = screen.getBoundingClientRect();
+
+		return { width: canvas.width - box.width, height: Math.ceil(canvas.height - box.height) };
+	});
+
+	await page.setViewportSize({ width: width + more.width, height: height + more.height });
+	const handle = await page.waitForFunction(() => {
+		const canvas = document.querySelector("#screen canvas");
+		const { x, y, width, height } = canvas.getBoundingClientRect();
+
+		return width === canvas.width && height === canvas.height &&
+			{ x: Math.round(x), y: Math.round(y), width, height };
+	});
+
+	return handle.jsonValue();
+}
+
 const text = (id) => page.evaluate((id) => {
 	const element = document.getElementById(id);
 
@@ -141,10 +166,11 @@ const commands = {
 	},
 	console: picture,
 	canvas: ({ file }) => canvas(file),
-	screenshot: async ({ file, width, height }) => {
-		if (width)
-			await page.setViewportSize({ width, height });
-		await page.screenshot({ path: file });
+	screenshot: async ({ file }) => {
+		const clip = await unscaled();
+
+		await page.screenshot({ path: file, clip });
+		return { width: clip.width, height: clip.height };
 	},
 	type: async ({ text }) => {
 		await focusScreen();

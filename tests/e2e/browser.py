@@ -34,6 +34,13 @@ class Browser:
         with open(path, "rb") as raw:
             return answer["width"], answer["height"], rgb_of_rgba(raw.read())
 
+    def screenshot(self):
+        """What the page shows of the Target's screen, as a person sees it."""
+        path = os.path.join(self.folder, "page.png")
+        answer = self.ask(do="screenshot", file=path)
+        rgb = subprocess.run(["convert", path, "-depth", "8", "rgb:-"], check=True, capture_output=True).stdout
+        return answer["width"], answer["height"], rgb
+
     def close(self):
         try:
             self.process.stdin.close()
