@@ -32,7 +32,7 @@ oopsed = False
 
 def setup():
     assert {*NOTICED, OOPS} == set(driver.MUTANTS), "each mutant of the driver has its check here"
-    modules.update({f"{TOOLS}{name}.ko": driver.build(name) for name in driver.MUTANTS})
+    modules.update({f"{TOOLS}{name}.ko": driver.build(name) for name in {**driver.MUTANTS, **driver.VARIANTS}})
     modules[f"{TOOLS}sound.ko"] = os.path.join(TOP, "build", "kmod", "kvmcap.ko")
     start()
 
@@ -176,7 +176,13 @@ def tells(changes):
     bench.appliance.run("kill $(cat /run/listener)")
 
 
-def test_9_broken_drivers_are_noticed():
+def test_9_narrow_bus_is_enough():
+    exchange("narrow-dma")
+    sound("readframes --number")
+    sound("readframes")
+
+
+def test_10_broken_drivers_are_noticed():
     exchange("sound")
     for check in {check for check, _ in NOTICED.values()}:
         sound(check)
@@ -187,7 +193,7 @@ def test_9_broken_drivers_are_noticed():
     exchange("sound")
 
 
-def test_10_unchecked_bound_ends_in_an_oops():
+def test_11_unchecked_bound_ends_in_an_oops():
     global oopsed
     if oopsed:  # nothing can be asked of that kernel any more
         bench.stop()

@@ -37,9 +37,16 @@ MUTANTS = {
         "Damage that did not reach its Reader is kept", "checkreader"),
 }
 
+# Sound ones, on a platform that is not at hand: all checks must pass.
+VARIANTS = {
+    "narrow-dma": (
+        "engine_pci.c", "int err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));", "int err = -EIO;",
+        "the bus has 32 address bits", None),
+}
+
 
 def build(name):
-    source, text, replacement, _, _ = MUTANTS[name]
+    source, text, replacement, _, _ = {**MUTANTS, **VARIANTS}[name]
     out = os.path.join(TOP, "build", "mutants", f"driver-{name}")
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(os.path.join(out, "uapi"))
