@@ -63,8 +63,8 @@ def passes(check, frames=200):
     return bench.appliance.run(TOOLS + check + count, timeout=120)
 
 
-def sound(check):
-    code, out = passes(check)
+def sound(check, frames=200):
+    code, out = passes(check, frames)
     if code:
         raise Failure(f"{check}: {out[-600:]}")
     warnings = bench.appliance.warnings()
@@ -185,7 +185,7 @@ def test_9_narrow_bus_is_enough():
 def test_10_broken_drivers_are_noticed():
     exchange("sound")
     for check in {check for check, _ in NOTICED.values()}:
-        sound(check)
+        sound(check, 60)
     for name, (check, words) in NOTICED.items():
         exchange(name)
         code, out = passes(check)
