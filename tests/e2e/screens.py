@@ -9,6 +9,8 @@ import tempfile
 
 from case import Failure
 
+NEXT = "update 100000"  # however long the screen stands still: the test's own limit ends the wait
+
 
 def write_ppm(path, picture):
     width, height, rgb = picture
@@ -45,10 +47,19 @@ def await_text(probe, *phrases, updates=400):
         if all(phrase.lower() in text for phrase in phrases):
             return seen
         try:
-            probe.ask("update 60")
+            probe.ask(NEXT)
         except Failure as failure:
             raise Failure(f"the screen does not say {phrases} but {text[:600]!r}: {failure}") from failure
     raise Failure(f"the screen never said {phrases}; last it said {text[:600]!r}")
+
+
+def first_page(probe, owner):
+    """The words of the installer's first page, wherever the Target was left."""
+    owner.await_current(owner.bench.engine.control({"do": "grab"})["seq"])
+    text = " ".join(w for w, _, _ in words(probe.picture())).lower()
+    if "select a language" not in text:
+        owner.bench.target.restart()
+    return await_text(probe, "Select a language", "Continue")
 
 
 def find(seen, word):
@@ -68,5 +79,8 @@ def await_text_memory(probe, target, phrase, updates=400):
     for _ in range(updates):
         if phrase in text_memory(target):
             return
-        probe.ask("update 60")
+        try:
+            probe.ask(NEXT)
+        except Failure as failure:
+            raise Failure(f"no {phrase!r} but {text_memory(target)[:400]!r}: {failure}") from failure
     raise Failure(f"the Target never wrote {phrase!r}; its screen: {text_memory(target)[:400]!r}")

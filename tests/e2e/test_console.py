@@ -7,6 +7,7 @@ from bench import Bench
 from browser import Browser
 
 FPS = 10
+LIMIT = 600  # the installer itself starts in one or two minutes, and may have to do so again
 
 bench = owner = None
 
@@ -31,6 +32,7 @@ def test_same_picture():
         want = frozen(bench, owner)
         try:
             same_picture("browser console", page.picture(), want)
+            same_picture("screenshot of the browser console", page.screenshot(), want)
         finally:
             bench.target.cont()
 
@@ -59,6 +61,7 @@ def test_says_why_there_is_no_picture():
 
 def test_types():
     with Browser(owner) as page, Probe(owner) as client:
+        screens.first_page(client, owner)
         page.ask(do="console")
         page.ask(do="key", key="Enter")
         screens.await_text(client, "Select your location")
