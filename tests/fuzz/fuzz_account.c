@@ -12,7 +12,7 @@ static void check(bool sound)
 		abort();
 }
 
-/* Twelve letters, in any case, with blanks and hyphens before each: that and nothing else is the code. */
+/* Twelve letters, in any case, with blanks and hyphens anywhere: that and nothing else is the code. */
 static void claim_code(const char *typed)
 {
 	static const char code[CODE_SIZE] = "ABCD-EFGH-JK23", plain[] = "ABCDEFGHJK23";
@@ -25,6 +25,7 @@ static void claim_code(const char *typed)
 			break;
 		letters++, at++;
 	}
+	at += strspn(at, "- ");
 	check(code_matches(code, typed) == (letters == CODE_LETTERS && !*at));
 }
 
