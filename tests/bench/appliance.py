@@ -20,7 +20,6 @@ WARNING = re.compile(r"BUG:|WARNING:|Oops|Call Trace|KASAN|general protection|po
                      r"unreferenced object|DMA-API:")
 
 TOOLS = ("vudcd", "readframes", "checkreader", "holdframe", "asknetlink")
-CARD_DESCRIPTORS = 12  # at least what one ivshmem card has open
 
 # One line in: a base64 command. One line out: its status and its base64 output.
 SHELL = b"""#!/bin/sh
@@ -152,18 +151,21 @@ class Appliance:
     def card_pull(self):
         """Pulls the capture card out of its slot, with the guest's consent as with a button."""
         name = "card" if not self.card_number else f"card{self.card_number}"
+        highest = max(map(int, os.listdir(f"/proc/{self.child.pid}/fd")))
         self.qmp.command("device_del", id=name)
         self.qmp.await_event("DEVICE_DELETED", lambda data: data.get("device") == name)
         self.qmp.command("chardev-remove", id=name)
-        self._occupy_descriptors()
+        self._occupy_descriptors(highest)
 
-    def _occupy_descriptors(self):
+    def _occupy_descriptors(self, highest):
         """QEMU's ivshmem (7.2, ivshmem_exit) closes its eventfds without taking their handlers back: the
-        next thing to get one of those numbers would run a handler of freed memory. Nothing gets them."""
-        for _ in range(CARD_DESCRIPTORS):
+        next thing to get one of those numbers would run a handler of freed memory. Nothing gets them: every
+        number up to the highest that was open with the card is taken."""
+        taken = -1
+        while taken <= highest:
             silent = os.eventfd(0)
             try:
-                self.qmp.command_with_fd("add-fd", silent)
+                taken = self.qmp.command_with_fd("add-fd", silent)["fd"]
             finally:
                 os.close(silent)
 
