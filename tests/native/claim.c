@@ -4,7 +4,7 @@
  * that the page makes: claim STATE_DIR USER, the password on standard input.
  */
 /* LINK: userland/device/account.c userland/device/password.c userland/device/limit.c userland/device/state.c
- * userland/lib/log.c userland/lib/loop.c | -largon2 -lcrypto -ljansson -lpthread */
+ * userland/lib/log.c userland/lib/loop.c userland/lib/source.c | -largon2 -lcrypto -ljansson -lpthread */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -20,6 +20,7 @@
 #include "device/state.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/source.h"
 
 #define FILE_NAME "accounts"
 #define FILE_MAX 65536
@@ -48,7 +49,7 @@ struct user {
  * password makes one or pushes one out. */
 struct friend
 {
-	struct limit_source source;
+	struct source source;
 	char name[ACCOUNT_NAME_MAX + 1];
 	struct limit limit;
 	uint64_t used; /* 0: free; else grows with each use */
@@ -63,7 +64,7 @@ struct account_store {
 	unsigned code_tries;
 	bool claiming;			/* one claim at a time has the code right and is being stored */
 	char nobody[PASSWORD_HASH_MAX]; /* what an unknown user's password is compared with */
-	uint8_t key[LIMIT_KEY_SIZE];
+	uint8_t key[SOURCE_KEY_SIZE];
 	struct limit sources[SOURCES], claim_sources[SOURCES], names[NAMES], total, claim_total;
 	struct friend friends[FRIENDS];
 	uint64_t friend_uses;
@@ -110,13 +111,12 @@ static void charge_refund(struct charge *charge)
 }
 
 static struct limit *source_limit(struct account_store *store, struct limit *table,
-				  const struct limit_source *source)
+				  const struct source *source)
 {
-	return &table[limit_bucket(store->key, source->bytes, sizeof(source->bytes), SOURCES)];
+	return &table[source_bucket(store->key, source->bytes, sizeof(source->bytes), SOURCES)];
 }
 
-static struct friend *find_friend(struct account_store *store, const struct limit_source *source,
-				  const char *name)
+static struct friend *find_friend(struct account_store *store, const struct source *source, const char *name)
 {
 	for (unsigned i = 0; i < FRIENDS; i++) {
 		struct friend *friend = &store->friends[i];
@@ -128,7 +128,7 @@ static struct friend *find_friend(struct account_store *store, const struct limi
 	return NULL;
 }
 
-static void make_friend(struct account_store *store, const struct limit_source *source, const char *name)
+static void make_friend(struct account_store *store, const struct source *source, const char *name)
 {
 	struct friend *friend = find_friend(store, source, name);
 
@@ -145,8 +145,8 @@ static void make_friend(struct account_store *store, const struct limit_source *
 	friend->used = ++store->friend_uses;
 }
 
-static void charge_of_login(struct account_store *store, struct charge *charge,
-			    const struct limit_source *source, const char *name)
+static void charge_of_login(struct account_store *store, struct charge *charge, const struct source *source,
+			    const char *name)
 {
 	struct friend *friend = find_friend(store, source, name);
 
@@ -156,7 +156,7 @@ static void charge_of_login(struct account_store *store, struct charge *charge,
 		return;
 	}
 	charge_add(charge, source_limit(store, store->sources, source), &source_rule);
-	charge_add(charge, &store->names[limit_bucket(store->key, name, strlen(name), NAMES)], &name_rule);
+	charge_add(charge, &store->names[source_bucket(store->key, name, strlen(name), NAMES)], &name_rule);
 	charge_add(charge, &store->total, &total_rule);
 }
 
@@ -363,7 +363,7 @@ bool account_claim_code(struct account_store *store, char *buf, size_t size)
 }
 
 /* Takes the right to claim, which only one caller at a time can have; false with *result else. */
-static bool claim_begin(struct account_store *store, const struct limit_source *source, const char *code,
+static bool claim_begin(struct account_store *store, const struct source *source, const char *code,
 			enum account_result *result)
 {
 	struct charge charge = { .count = 0 };
@@ -391,13 +391,13 @@ static bool claim_begin(struct account_store *store, const struct limit_source *
 enum account_result account_claim(struct account_store *store, const struct sockaddr *peer, const char *code,
 				  const char *name, const char *password)
 {
-	struct limit_source source;
+	struct source source;
 	enum account_result result = ACCOUNT_FAILED;
 	struct user *user = &store->users[0];
 	char hash[PASSWORD_HASH_MAX];
 	bool hashed;
 
-	limit_source_of(&source, peer);
+	source_of(&source, peer);
 	if (!name_valid(name) || !password_valid(password))
 		return account_claimed(store) ? ACCOUNT_CLAIMED : ACCOUNT_INVALID;
 	if (!claim_begin(store, &source, code, &result))
@@ -433,7 +433,7 @@ static struct user *find_user(struct account_store *store, const char *name)
 }
 
 /* Between password_enter() and _leave(): so tries that wait for a place are not yet counted as wrong. */
-static enum account_result verify_inside(struct account_store *store, const struct limit_source *source,
+static enum account_result verify_inside(struct account_store *store, const struct source *source,
 					 const char *name, const char *password)
 {
 	char hash[PASSWORD_HASH_MAX];
@@ -464,11 +464,11 @@ enum account_result account_verify(struct account_store *store, const struct soc
 				   const char *password)
 {
 	enum account_result result;
-	struct limit_source source;
+	struct source source;
 	struct charge charge;
 	bool claimed, open;
 
-	limit_source_of(&source, peer);
+	source_of(&source, peer);
 	pthread_mutex_lock(&store->mutex);
 	claimed = store->user_count;
 	charge_of_login(store, &charge, &source, name);

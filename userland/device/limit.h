@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 struct limit_rule {
 	uint32_t free; /* failures without a delay; then 1 s, 2 s, 4 s ... */
@@ -29,17 +28,5 @@ bool limit_open(struct limit *limit, const struct limit_rule *rule, uint64_t now
 void limit_charge(struct limit *limit, const struct limit_rule *rule, uint64_t now_ns);
 /* ... and taken back when it succeeds. */
 void limit_refund(struct limit *limit);
-
-/* A source as limits count it: IPv4 (also mapped into IPv6) by address, IPv6 by /64. */
-struct limit_source {
-	uint8_t bytes[9]; /* family, then 4 or 8 bytes of address; all zero: this machine's console */
-};
-
-void limit_source_of(struct limit_source *source, const struct sockaddr *peer);
-
-#define LIMIT_KEY_SIZE 32
-
-/* A bucket below count for data; key is random and secret, or collisions could be chosen. */
-uint32_t limit_bucket(const uint8_t key[LIMIT_KEY_SIZE], const void *data, size_t len, uint32_t count);
 
 #endif
