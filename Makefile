@@ -26,7 +26,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 # ---- libraries, by their pkg-config names; asked for once, and only when something is compiled ----
-PKG_DAEMON := openssl libnl-3.0 libnl-genl-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
+PKG_DAEMON := openssl libcbor libnl-3.0 libnl-genl-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
 PKG_HELPER := libkmod libnl-3.0 libnl-genl-3.0 libseccomp libsystemd libcap-ng
 PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER))
 pkg-check   = $(if $(shell pkg-config --print-errors --exists $(1) 2>&1 || echo missing),$(error \
