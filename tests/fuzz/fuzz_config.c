@@ -22,5 +22,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!result && (!config.first_port || config.first_port > 65533 || !config.https_port ||
 			config.state_dir[0] != '/' || config.idle_timeout_s > 604800))
 		abort();
+	if (!result && (config.managers.count > CONFIG_MANAGERS ||
+			config.discovery_port == config.discovery_second_port ||
+			strlen(config.discovery_name) >= CONFIG_NAME_SIZE))
+		abort();
+	for (unsigned i = 0; !result && i < config.managers.count; i++)
+		if (!config.managers.name[i][0])
+			abort();
 	return 0;
 }

@@ -48,10 +48,12 @@ class Usb:
 
 
 class Daemon:
-    """Claimed unless claim=False; `with` it."""
+    """Claimed unless claim=False, found by nobody unless discovery= has other settings; `with` it. It runs
+    in a namespace when within= is a command that enters one."""
 
-    def __init__(self, claim=True, settings="", https_address="::1"):
+    def __init__(self, claim=True, settings="", https_address="::1", discovery="enabled = no", within=()):
         self.stack = contextlib.ExitStack()
+        self.within = list(within)
         self.dir = self.stack.enter_context(scratch("kvmnetd"))
         self.state = os.path.join(self.dir, "state")
         os.mkdir(self.state, 0o700)
@@ -70,6 +72,7 @@ class Daemon:
                       f"[hid]\nkeyboard = unix:{self.dir}/keyboard\npointer = unix:{self.dir}/pointer\n"
                       f"udc = none\n"
                       f"[https]\naddress = {https_address}\nport = {self.https}\n"
+                      f"[discovery]\n{discovery}\n"
                       f"[session]\naddress = ::\nfirst_port = {self.port}\n{settings}")
         self.process = None
 
@@ -78,7 +81,7 @@ class Daemon:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(ready)
             program = os.environ.get("KVMNETD", os.path.join(BUILD, "asan", "kvmnetd"))
-            self.process = subprocess.Popen([program, "--config", self.config],
+            self.process = subprocess.Popen([*self.within, program, "--config", self.config],
                                             stdout=subprocess.PIPE, stderr=sys.stderr.fileno(),
                                             env=dict(os.environ, NOTIFY_SOCKET=ready, ASAN_OPTIONS=SANITIZER))
             limit = Deadline(20, "kvmnetd's READY")

@@ -51,6 +51,11 @@ static void test_defaults(void **state)
 	assert_int_equal(config.https_port, 443);
 	assert_true(config.stock_viewers);
 	assert_int_equal(config.idle_timeout_s, 0);
+	assert_true(config.discovery);
+	assert_true(config.discovery_broadcast);
+	assert_int_equal(config.managers.count, 0);
+	assert_int_equal(config.discovery_port, 3080);
+	assert_int_equal(config.discovery_second_port, 3081);
 }
 
 static void test_every_setting(void **state)
@@ -61,6 +66,8 @@ static void test_every_setting(void **state)
 		      "[capture]\r\n  source = unix:/run/ring\n"
 		      "[hid]\nkeyboard = unix:k\npointer=/dev/hidg7\nudc = none\n"
 		      "[session]\naddress = 192.0.2.1\nfirst_port = 65533\nstock_viewers = no\nidle_timeout = 604800\n"
+		      "[discovery]\nenabled = no\nmode = manual\nport = 1\nsecond_port = 65535\n"
+		      "managers = kvm.example , 192.0.2.9,fe80::1%eth0\nname = Rack 3, left\n"
 		      "[https]\naddress = 2001:db8::1\nport = 65535"),
 		0);
 	assert_string_equal(config.state_dir, "/s");
@@ -76,6 +83,15 @@ static void test_every_setting(void **state)
 	assert_int_equal(config.idle_timeout_s, 604800);
 	assert_string_equal(config.https_address, "2001:db8::1");
 	assert_int_equal(config.https_port, 65535);
+	assert_false(config.discovery);
+	assert_false(config.discovery_broadcast);
+	assert_int_equal(config.discovery_port, 1);
+	assert_int_equal(config.discovery_second_port, 65535);
+	assert_int_equal(config.managers.count, 3);
+	assert_string_equal(config.managers.name[0], "kvm.example");
+	assert_string_equal(config.managers.name[1], "192.0.2.9");
+	assert_string_equal(config.managers.name[2], "fe80::1%eth0");
+	assert_string_equal(config.discovery_name, "Rack 3, left");
 }
 
 static void test_wrong_lines_are_named(void **state)
@@ -102,6 +118,20 @@ static void test_wrong_lines_are_named(void **state)
 	refuse("[device]\nstate_dir = here\n", "f:2: state_dir: is \"here\", must be an absolute path");
 	refuse("[device]\nlog_level = loud\n", "must be error, warn, info or debug");
 	refuse("[capture]\nsource = unix:\n", "f:2: source:");
+	refuse("[discovery]\nenabled = 1\n", "f:2: enabled: is \"1\", must be yes or no");
+	refuse("[discovery]\nmode = broadcast\n", "f:2: mode: is \"broadcast\", must be auto or manual");
+	refuse("[discovery]\nmode = manual\n", "f:0: [discovery] mode: is manual, but managers names none");
+	refuse("[discovery]\nport = 3081\n", "f:0: [discovery] second_port: is 3081 as port is");
+	refuse("[discovery]\nsecond_port = 0\n", "f:2: second_port:");
+	refuse("[discovery]\nmanagers = a b\n", "f:2: managers: is \"a b\", must be up to 8");
+	refuse("[discovery]\nmanagers = a,\n", "f:2: managers:");
+	refuse("[discovery]\nmanagers = ,a\n", "f:2: managers:");
+	refuse("[discovery]\nmanagers = a,,b\n", "f:2: managers:");
+	refuse("[discovery]\nmanagers = a,b,c,d,e,f,g,h,i\n", "f:2: managers:");
+	refuse("[discovery]\nmanagers = a/b\n", "f:2: managers:");
+	refuse("[discovery]\nname = caf\xc3\xa9\n", "f:2: name:");
+	refuse("[discovery]\nname = 12345678901234567890123456789012345678901234567890123456789012345\n",
+	       "f:2: name:");
 	refuse("[https]\nport = 902\n[session]\nfirst_port = 900\n", "is one of the three session ports");
 }
 
@@ -161,9 +191,11 @@ static void test_shipped_file_shows_the_defaults(void **state)
 	}
 	assert_int_equal(parse(bare), 0);
 	assert_memory_equal(&config, &defaults, sizeof(config));
-	for (const char *const *key = (const char *const[]){ "state_dir", "web_dir", "log_level", "source",
-							     "keyboard", "pointer", "udc", "first_port",
-							     "stock_viewers", "idle_timeout", "port", NULL };
+	for (const char *const *key =
+		     (const char *const[]){ "state_dir", "web_dir", "log_level", "source", "keyboard",
+					    "pointer", "udc", "first_port", "stock_viewers", "idle_timeout",
+					    "port", "enabled", "mode", "managers", "second_port", "name",
+					    NULL };
 	     *key; key++) {
 		char wanted[40];
 

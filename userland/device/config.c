@@ -15,6 +15,7 @@
 #include <ini.h>
 
 #define FILE_MAX 65536
+#define SECTIONS "[device] [capture] [hid] [session] [https] [discovery]"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct parser {
@@ -128,6 +129,51 @@ static const char *parse_seconds(const char *value, void *field, const struct se
 	return NULL;
 }
 
+static const char *parse_mode(const char *value, void *field, const struct setting *setting)
+{
+	bool broadcast = !strcmp(value, "auto");
+
+	if (!broadcast && strcmp(value, "manual"))
+		return setting->right;
+	*(bool *)field = broadcast;
+	return NULL;
+}
+
+/* Printable ASCII: it stands in pages, logs and terminals. */
+static const char *parse_name(const char *value, void *field, const struct setting *setting)
+{
+	for (const char *c = value; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return setting->right;
+	return copy(field, CONFIG_NAME_SIZE, value) ? NULL : setting->right;
+}
+
+/* Commas between, blanks around. */
+static const char *parse_managers(const char *value, void *field, const struct setting *setting)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%";
+	struct config_managers *managers = field;
+
+	managers->count = 0;
+	value += strspn(value, " \t");
+	while (*value) {
+		size_t len = strspn(value, letters), blanks = strspn(value + len, " \t");
+		const char *after = value + len + blanks;
+		bool comma = *after == ',';
+
+		if (!len || len >= CONFIG_MANAGER_SIZE || managers->count == CONFIG_MANAGERS ||
+		    (*after && !comma))
+			return setting->right;
+		memset(managers->name[managers->count], 0, CONFIG_MANAGER_SIZE);
+		memcpy(managers->name[managers->count++], value, len);
+		value = after + comma;
+		value += strspn(value, " \t");
+		if (comma && !*value)
+			return setting->right;
+	}
+	return NULL;
+}
+
 #define FIELD(name) offsetof(struct config, name)
 
 static const struct setting settings[] = {
@@ -145,6 +191,15 @@ static const struct setting settings[] = {
 	{ "https", "address", parse_address, FIELD(https_address), 0, 0,
 	  "an IPv4 or IPv6 address in numbers" },
 	{ "https", "port", parse_port, FIELD(https_port), 1, 65535, "a number from 1 to 65535" },
+	{ "discovery", "enabled", parse_flag, FIELD(discovery), 0, 0, "yes or no" },
+	{ "discovery", "mode", parse_mode, FIELD(discovery_broadcast), 0, 0, "auto or manual" },
+	{ "discovery", "managers", parse_managers, FIELD(managers), 0, 0,
+	  "up to 8 host names or addresses with commas between" },
+	{ "discovery", "port", parse_port, FIELD(discovery_port), 1, 65535, "a number from 1 to 65535" },
+	{ "discovery", "second_port", parse_port, FIELD(discovery_second_port), 1, 65535,
+	  "a number from 1 to 65535" },
+	{ "discovery", "name", parse_name, FIELD(discovery_name), 0, 0,
+	  "up to 64 printable ASCII characters" },
 };
 
 static void __attribute__((format(printf, 2, 3))) complain(struct parser *parser, const char *fmt, ...)
@@ -181,9 +236,7 @@ static int take(void *arg, const char *section, const char *key, const char *val
 	log_clean(shown[0], sizeof(shown[0]), key);
 	log_clean(shown[1], sizeof(shown[1]), value);
 	if (!section[0]) {
-		complain(parser,
-			 "%s: stands before the first section: [device] [capture] [hid] [session] [https]",
-			 shown[0]);
+		complain(parser, "%s: stands before the first section: " SECTIONS, shown[0]);
 		return 1;
 	}
 	if (!setting) {
@@ -211,8 +264,7 @@ static void enter_section(struct parser *parser, const char *line)
 	name[len] = '\0';
 	parser->section_failed = !find(name, NULL);
 	if (parser->section_failed)
-		complain(parser, "[%s]: no such section: [device] [capture] [hid] [session] [https]",
-			 log_clean(name, sizeof(name), name));
+		complain(parser, "[%s]: no such section: " SECTIONS, log_clean(name, sizeof(name), name));
 }
 
 /* libinih's reader: one line a call, without leading blanks, which it would take for a continuation. */
@@ -262,6 +314,10 @@ void config_defaults(struct config *config)
 	config->stock_viewers = true;
 	copy(config->https_address, sizeof(config->https_address), "::");
 	config->https_port = 443;
+	config->discovery = true;
+	config->discovery_broadcast = true;
+	config->discovery_port = 3080;
+	config->discovery_second_port = 3081;
 }
 
 /* One address, and the page's port among the three: the second listener would fail for no visible reason. */
@@ -269,6 +325,21 @@ static bool ports_clash(const struct config *config)
 {
 	return config->https_port >= config->first_port && config->https_port <= config->first_port + 2 &&
 	       !strcmp(config->address, config->https_address);
+}
+
+/* What no line is wrong for by itself. */
+static void check_together(struct parser *parser)
+{
+	const struct config *config = parser->config;
+
+	if (ports_clash(config))
+		complain(parser, "[https] port: %u is one of the three session ports from %u",
+			 config->https_port, config->first_port);
+	if (config->discovery_port == config->discovery_second_port)
+		complain(parser, "[discovery] second_port: is %u as port is, must be another one",
+			 config->discovery_port);
+	if (!config->discovery_broadcast && !config->managers.count)
+		complain(parser, "[discovery] mode: is manual, but managers names none");
 }
 
 int config_parse(struct config *config, const char *text, size_t len, const char *name, FILE *err)
@@ -283,11 +354,9 @@ int config_parse(struct config *config, const char *text, size_t len, const char
 	} else if (wrong < 0) {
 		complain(&parser, "out of memory");
 	}
-	if (!parser.failed && ports_clash(config)) {
-		parser.line = 0;
-		complain(&parser, "[https] port: %u is one of the three session ports from %u",
-			 config->https_port, config->first_port);
-	}
+	parser.line = 0;
+	if (!parser.failed)
+		check_together(&parser);
 	return parser.failed ? -1 : 0;
 }
 

@@ -10,6 +10,15 @@
 
 #include "lib/log.h"
 
+#define CONFIG_MANAGERS 8
+#define CONFIG_MANAGER_SIZE 192 /* a line is not longer */
+#define CONFIG_NAME_SIZE 65
+
+struct config_managers {
+	unsigned count;
+	char name[CONFIG_MANAGERS][CONFIG_MANAGER_SIZE]; /* or address in numbers */
+};
+
 struct config {
 	/* [device] */
 	char state_dir[PATH_MAX]; /* identity, accounts; mode 0700, default /var/lib/kvmnet */
@@ -29,6 +38,12 @@ struct config {
 	/* [https] */
 	char https_address[64];
 	uint16_t https_port; /* default 443 */
+	/* [discovery] */
+	bool discovery;		  /* default yes */
+	bool discovery_broadcast; /* mode = auto, the default; else only to managers */
+	struct config_managers managers;
+	uint16_t discovery_port, discovery_second_port; /* UDP, default 3080 and 3081 */
+	char discovery_name[CONFIG_NAME_SIZE];		/* empty: the host name */
 };
 
 void config_defaults(struct config *config);

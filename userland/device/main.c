@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "device/beacon.h"
 #include "device/page.h"
 #include "device/sandbox.h"
 #include "device/session.h"
@@ -29,6 +30,7 @@ struct daemon {
 	struct config config;
 	struct identity *identity;
 	struct loop_source signals;
+	struct beacon *beacon;
 	bool page;
 };
 
@@ -196,6 +198,8 @@ static int open_rooms(struct daemon *daemon)
 	if (page_start(config, server->accounts, daemon->identity, server->bus))
 		return -1;
 	daemon->page = true;
+	/* Last: whoever hears of us finds all of it open. */
+	daemon->beacon = beacon_open(server, daemon->identity);
 	return 0;
 }
 
@@ -204,6 +208,7 @@ static void close_all(struct daemon *daemon)
 {
 	struct server *server = &daemon->server;
 
+	beacon_close(daemon->beacon);
 	if (daemon->page)
 		page_stop();
 	while (server->sessions)
