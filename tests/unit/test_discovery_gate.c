@@ -170,6 +170,18 @@ static void test_a_line_of_ipv6_is_one_source(void **state)
 	assert_others_pass("2001:db8:0:%x::1");
 }
 
+/* They all have one /64. */
+static void test_each_on_the_link_is_a_source(void **state)
+{
+	struct datagram bad = forged();
+
+	(void)state;
+	for (unsigned i = 0; i < DISCOVERY_SOURCE_BURST; i++)
+		assert_int_equal(pass(&bad, "fe80::ffff:1"), DISCOVERY_FORGED);
+	assert_int_equal(pass(&bad, "fe80::ffff:1"), DISCOVERY_LIMITED);
+	assert_others_pass("fe80::%x");
+}
+
 static void test_fifty_checks_a_second_in_all(void **state)
 {
 	struct datagram bad = forged();
@@ -229,8 +241,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_counters_must_grow),		 CASE(test_forged_changes_nothing),
 		CASE(test_each_source_has_its_share),	 CASE(test_a_line_of_ipv6_is_one_source),
-		CASE(test_fifty_checks_a_second_in_all), CASE(test_replays_cost_no_checks),
-		CASE(test_longest_unheard_makes_room),
+		CASE(test_each_on_the_link_is_a_source), CASE(test_fifty_checks_a_second_in_all),
+		CASE(test_replays_cost_no_checks),	 CASE(test_longest_unheard_makes_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  */
 #include "lib/discovery_gate.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,18 @@ static bool take(uint64_t *full_ns, const struct rate *rate, uint64_t now_ns)
 	return true;
 }
 
+/* On one link all share a /64; there each address counts for itself. */
+static void link_source_of(struct source *source, const struct sockaddr *from)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
+
+	source_of(source, from);
+	if (from->sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr)) {
+		source->bytes[0] = 0xfe;
+		memcpy(source->bytes + 1, six->sin6_addr.s6_addr + 8, 8);
+	}
+}
+
 static struct sender *find(struct discovery_gate *gate, const uint8_t id[DISCOVERY_ID_SIZE])
 {
 	for (unsigned i = 0; i < DISCOVERY_SENDERS; i++)
@@ -92,7 +105,7 @@ enum discovery_verdict discovery_gate_pass(struct discovery_gate *gate, const st
 
 	if (sender && !newer(message, sender))
 		return DISCOVERY_REPLAYED;
-	source_of(&source, from);
+	link_source_of(&source, from);
 	bucket = &gate->sources[source_bucket(gate->key, source.bytes, sizeof(source.bytes), SOURCES)];
 	if (!take(bucket, &of_source, now_ns) || !take(&gate->all, &of_all, now_ns))
 		return DISCOVERY_LIMITED;
