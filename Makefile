@@ -28,7 +28,8 @@ endif
 # ---- libraries, by their pkg-config names; asked for once, and only when something is compiled ----
 PKG_DAEMON := openssl libcbor libnl-3.0 libnl-genl-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
 PKG_HELPER := libkmod libnl-3.0 libnl-genl-3.0 libseccomp libsystemd libcap-ng
-PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER))
+PKG_CLIENT := openssl libcbor jansson
+PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER) $(PKG_CLIENT))
 pkg-check   = $(if $(shell pkg-config --print-errors --exists $(1) 2>&1 || echo missing),$(error \
 	a library is missing ($(1)): tests/lib/deps.sh names and installs what is))
 pkg-libs    = $(call pkg-check,$(1))$(shell pkg-config --libs $(1))
@@ -48,9 +49,11 @@ $(B)/%/kmod/differ.o $(B)/%/kmod/ring.o: private EXTRA := $(if $(filter x86_64 a
 # ---- what there is to build ----
 HELPER_SRC := $(wildcard userland/device/helper*.c userland/device/gadget*.c)
 DAEMON_SRC := $(filter-out $(HELPER_SRC),$(wildcard userland/device/*.c)) $(wildcard kmod/differ.c kmod/ring.c)
+CLIENT_SRC := $(wildcard userland/client/*.c)
 LIB_SRC    := $(wildcard userland/lib/*.c)
 PROGRAMS   := $(if $(wildcard userland/device/main.c),$(B)/kvmnetd) \
 	      $(if $(wildcard userland/device/helper.c),$(B)/kvmnet-helper)
+CLIENT     := $(if $(CLIENT_SRC),$(B)/kvmnet)
 
 UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZ  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -63,7 +66,7 @@ TOOLS := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(call linked,tests/e2e)) \
 PERF  := $(patsubst tests/perf/%.c,$(B)/perf/%,$(call linked,tests/perf))
 
 # ---- targets ----
-sanitized: $(B)/asan/kvmnetd
+sanitized: $(B)/asan/kvmnetd $(B)/asan/kvmnet
 
 .PHONY: all kmod userland web sanitized bench-tools test-tools unit-tests fuzz-tests perf-tools demo test bench soak lint install clean help print-kdir FORCE
 
@@ -73,7 +76,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo '  V=1 shows commands, KDIR=DIR chooses kernel headers, T=SUITE/NAME one test, DEPS=no installs nothing'
 
-userland: $(PROGRAMS) ## kvmnetd and kvmnet-helper
+userland: $(PROGRAMS) $(CLIENT) ## kvmnetd, kvmnet-helper and kvmnet
 bench-tools: $(BENCH)
 test-tools: $(TOOLS)
 unit-tests: $(UNIT)
@@ -159,10 +162,18 @@ $(B)/kvmnetd: $(call object,$(DAEMON_SRC)) $(B)/libkvmnet.a
 	$(call say,LD,$@)
 	$(link) -pthread $(call pkg-libs,$(PKG_DAEMON)) -lwslay
 
-# For the tests on this machine: the same daemon, and no memory error passes.
+$(B)/kvmnet: $(call object,$(CLIENT_SRC)) $(B)/libkvmnet.a
+	$(call say,LD,$@)
+	$(link) $(call pkg-libs,$(PKG_CLIENT))
+
+# For the tests on this machine: the same programs, and no memory error passes.
 $(B)/asan/kvmnetd: $(patsubst %.c,$(B)/asan/%.o,$(DAEMON_SRC) $(LIB_SRC))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -Wl,--as-needed -pthread $(call pkg-libs,$(PKG_DAEMON)) -lwslay
+
+$(B)/asan/kvmnet: $(patsubst %.c,$(B)/asan/%.o,$(CLIENT_SRC) $(LIB_SRC))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -Wl,--as-needed -pthread $(call pkg-libs,$(PKG_CLIENT))
 
 $(B)/kvmnet-helper: $(call object,$(HELPER_SRC)) $(B)/libkvmnet.a
 	$(call say,LD,$@)
@@ -233,6 +244,7 @@ put      = $(if $(strip $(2)),install -d '$(3)' && install -m $(1) $(2) '$(3)',:
 
 install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0755,$(PROGRAMS),$(D)/sbin)
+	$(Q)$(call put,0755,$(CLIENT),$(D)/bin)
 	$(Q)$(call put,0644,$(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko),$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
 	$(Q)test ! -d $(B)/web || { cd $(B)/web && find . -type f ! -name .done -exec install -Dm0644 '{}' '$(D)/share/kvmnet/web/{}' ';'; }
 	$(Q)$(call put,0644,$(wildcard packaging/*.service),$(D)/lib/systemd/system)
@@ -240,6 +252,8 @@ install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0644,$(wildcard packaging/sysusers.d/*.conf),$(D)/lib/sysusers.d)
 	$(Q)$(call put,0644,$(wildcard packaging/modules-load.d/*.conf),$(D)/lib/modules-load.d)
 	$(Q)$(call put,0644,$(wildcard packaging/kvmnetd.conf),$(DESTDIR)/etc/kvmnet)
+	$(Q)$(call put,0644,$(wildcard packaging/bash-completion/*),$(D)/share/bash-completion/completions)
+	$(Q)$(call put,0644,$(wildcard userland/client/*.1),$(D)/share/man/man1)
 	$(Q)$(call put,0644,$(wildcard userland/device/*.8),$(D)/share/man/man8)
 	$(Q)$(call put,0644,$(wildcard userland/device/*.5),$(D)/share/man/man5)
 	$(Q)test '$(PREFIX)' = /usr || sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|^#web_dir = /usr/|web_dir = $(PREFIX)/|' \

@@ -9,7 +9,7 @@ import subprocess
 from case import TOP, check, equal, scratch
 
 PARTS = ("Makefile", "Kbuild", "kmod", "userland", "packaging", "tests")
-BUILT = ("obj", "mk", "npm", "web", "kvmnetd", "kvmnet-helper", "libkvmnet.a")
+BUILT = ("obj", "mk", "npm", "web", "kvmnetd", "kvmnet-helper", "kvmnet", "libkvmnet.a")
 
 
 def make(folder, *words):
