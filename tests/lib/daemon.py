@@ -51,9 +51,10 @@ class Daemon:
     """Claimed unless claim=False, found by nobody unless discovery= has other settings; `with` it. It runs
     in a namespace when within= is a command that enters one."""
 
-    def __init__(self, claim=True, settings="", https_address="::1", discovery="enabled = no", within=()):
+    def __init__(self, claim=True, settings="", https_address="::1", discovery="enabled = no", within=(),
+                 program="asan/kvmnetd"):
         self.stack = contextlib.ExitStack()
-        self.within = list(within)
+        self.command = [*within, os.environ.get("KVMNETD", os.path.join(BUILD, program))]
         self.dir = self.stack.enter_context(scratch("kvmnetd"))
         self.state = os.path.join(self.dir, "state")
         os.mkdir(self.state, 0o700)
@@ -80,8 +81,7 @@ class Daemon:
         ready = os.path.join(self.dir, "notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(ready)
-            program = os.environ.get("KVMNETD", os.path.join(BUILD, "asan", "kvmnetd"))
-            self.process = subprocess.Popen([*self.within, program, "--config", self.config],
+            self.process = subprocess.Popen([*self.command, "--config", self.config],
                                             stdout=subprocess.PIPE, stderr=sys.stderr.fileno(),
                                             env=dict(os.environ, NOTIFY_SOCKET=ready, ASAN_OPTIONS=SANITIZER))
             limit = Deadline(20, "kvmnetd's READY")

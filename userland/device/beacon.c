@@ -359,6 +359,7 @@ void beacon_close(struct beacon *beacon)
 {
 	if (!beacon)
 		return;
+	log_counts(&beacon->counts);
 	loop_timer_cancel(beacon->server->loop, &beacon->announce);
 	loop_timer_cancel(beacon->server->loop, &beacon->settle);
 	resolve_close(beacon->resolver);
