@@ -11,12 +11,14 @@ import json
 import os
 import socket
 import subprocess
+import time
 
 import discovery
 from case import BUILD, Deadline, Process, check, equal, scratch, seeded
-from daemon import Daemon
-from discovery import ANNOUNCE, ANSWER, DEVICE, MANAGER, PORT, PROBE, SECOND_PORT, fields_of
+from daemon import PASSWORD, USER, Daemon
+from discovery import ANNOUNCE, ANSWER, DEVICE, MANAGER, PORT, PROBE, SECOND_PORT, STANDALONE, UNCLAIMED, fields_of
 from netns import Net
+from test_web import claim_code
 
 KVMNET = os.path.join(BUILD, "asan", "kvmnet")
 ON = "enabled = yes"
@@ -248,6 +250,26 @@ def test_addresses_that_change():
             equal(again[6], 2, "boot counter after a restart")
 
 
+def test_new_owner():
+    """Told at once, not when the next announcement is due."""
+    with Net() as net:
+        wire, first, second = net.switch(), net.space(), net.space()
+        net.plug(first, wire, "eth0", "10.1.0.1/24")
+        net.plug(second, wire, "eth0", "10.1.0.2/24")
+        with second.udp(PORT) as link, device(first, claim=False) as daemon:
+            equal(hear(link, ANNOUNCE)[0][12], UNCLAIMED, "state")
+            claim = {"code": claim_code(daemon), "user": USER, "password": PASSWORD}
+            # By then the intervals are long enough to tell.
+            while hear(link, ANNOUNCE)[0][7] < 4:
+                pass
+            page(first, daemon, "POST", "/api/v1/claim", json.dumps(claim))
+            claimed = time.monotonic()
+            while (said := hear(link, ANNOUNCE)[0])[12] == UNCLAIMED:
+                pass  # it was sent before
+            equal(said[12], STANDALONE, "state")
+            check(time.monotonic() - claimed < 3, "it took as long as the next one that was due")
+
+
 def test_first_port_blocked():
     """Found by a question to the second port; the answer goes from the first to the first, and nothing
     ever leaves the second or goes to one."""
@@ -316,13 +338,14 @@ def state_of(daemon):
     return kept
 
 
-def page(space, daemon):
-    """What the page says to anybody."""
+def page(space, daemon, method="GET", path="/api/v1/state", body=None):
+    """What the page says to anybody in that place."""
     link = http.client.HTTPSConnection("::1", daemon.https, context=daemon.trust(), timeout=20)
     raw = space.open(socket.AF_INET6, socket.SOCK_STREAM)
     raw.connect(("::1", daemon.https))
     link.sock = daemon.trust().wrap_socket(raw)
-    link.request("GET", "/api/v1/state")
+    origin = f"[::1]:{daemon.https}"
+    link.request(method, path, body, {"Host": origin, "Origin": f"https://{origin}", "Content-Type": "application/json"})
     answer = link.getresponse().read()
     link.close()
     return answer

@@ -229,6 +229,14 @@ static void end_sessions(struct api *api, const char *user)
 		log_error("api: the sessions of %s go on, the Device is busy: disconnect them", user);
 }
 
+/* A full queue: the next announcement that is due says it. */
+static void tell_claimed(struct api *api)
+{
+	struct bus_request ask = { .type = BUS_CLAIMED, .fd = -1 };
+
+	bus_ask(api->bus, &ask);
+}
+
 void api_job_done(struct api *api, struct api_request *request, const struct job *job)
 {
 	char token[LOGIN_TOKEN_SIZE];
@@ -237,6 +245,8 @@ void api_job_done(struct api *api, struct api_request *request, const struct job
 		account_error(request, status_of(job->result, job->type), job->result);
 		return;
 	}
+	if (job->type == JOB_CLAIM)
+		tell_claimed(api);
 	if (job->type == JOB_PASSWORD) {
 		login_end_others(api->logins, job->user, request->login);
 		request->logins_changed = true;

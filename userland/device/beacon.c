@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Announcements at the start, at growing intervals and when addresses change;
+ * Announcements at the start, at growing intervals and after changes;
  * answers to probes. Messages and their limits are lib/discovery*.c's.
  */
 #include "device/beacon.h"
@@ -141,6 +141,14 @@ static void announce_due(struct loop_timer *timer)
 	announce((struct beacon *)((char *)timer - offsetof(struct beacon, announce)));
 }
 
+void beacon_changed(struct beacon *beacon)
+{
+	if (!beacon)
+		return;
+	beacon->interval_s = 1;
+	announce(beacon);
+}
+
 /* The interfaces as they are now; whether they are others than before. */
 static bool look_around(struct beacon *beacon)
 {
@@ -159,8 +167,7 @@ static void settled(struct loop_timer *timer)
 	if (!look_around(beacon))
 		return;
 	log_debug("discovery: addresses changed: announcing again");
-	beacon->interval_s = 1;
-	announce(beacon);
+	beacon_changed(beacon);
 }
 
 /* What changed is not read: the kernel also tells of what did not, with each router advertisement. */

@@ -10,5 +10,7 @@ struct beacon;
 /* NULL when [discovery] says no, or after logging why it cannot be: a Device that is not found still serves. */
 struct beacon *beacon_open(struct server *server, const struct identity *identity);
 void beacon_close(struct beacon *beacon);
+/* What this Device says of itself is other than before: it announces again. beacon may be NULL. */
+void beacon_changed(struct beacon *beacon);
 
 #endif

@@ -24,6 +24,7 @@ enum bus_request_type {
 	BUS_CANCEL, /* the asker of cookie is gone: it is answered at once */
 	BUS_DISCONNECT, /* end session_id; its person is told by user */
 	BUS_PASSWORD,	/* user has a new one: end the sessions that the old one opened */
+	BUS_CLAIMED,	/* this Device has an owner now */
 };
 
 struct bus_request {

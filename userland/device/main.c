@@ -30,7 +30,6 @@ struct daemon {
 	struct config config;
 	struct identity *identity;
 	struct loop_source signals;
-	struct beacon *beacon;
 	bool page;
 };
 
@@ -199,7 +198,7 @@ static int open_rooms(struct daemon *daemon)
 		return -1;
 	daemon->page = true;
 	/* Last: whoever hears of us finds all of it open. */
-	daemon->beacon = beacon_open(server, daemon->identity);
+	server->beacon = beacon_open(server, daemon->identity);
 	return 0;
 }
 
@@ -208,7 +207,8 @@ static void close_all(struct daemon *daemon)
 {
 	struct server *server = &daemon->server;
 
-	beacon_close(daemon->beacon);
+	beacon_close(server->beacon);
+	server->beacon = NULL;
 	if (daemon->page)
 		page_stop();
 	while (server->sessions)

@@ -17,6 +17,7 @@
 #include "lib/loop.h"
 #include "lib/work.h"
 
+struct beacon;
 struct channel;
 struct session;
 struct status;
@@ -32,6 +33,7 @@ struct server {
 	struct work_pool *encoders, *verifiers;
 	struct channel *channel;
 	struct status *status;
+	struct beacon *beacon; /* NULL: not to be found */
 
 	struct capture_mode mode;  /* as last reported */
 	struct plan_screen screen; /* what the follower knows */

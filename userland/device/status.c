@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "device/beacon.h"
 #include "device/session.h"
 #include "lib/log.h"
 
@@ -149,6 +150,9 @@ static void take(struct server *server, const struct bus_request *request)
 		break;
 	case BUS_PASSWORD:
 		end_sessions_of(server, request->user);
+		break;
+	case BUS_CLAIMED:
+		beacon_changed(server->beacon);
 		break;
 	}
 }
