@@ -282,13 +282,13 @@ static bool follow_epoch(struct kvmcap_engine *eng)
 	if (eng->state == KVMCAP_ENGINE_RUNNING)
 		kvmcap_device_gap(eng->cap);
 	eng->state = KVMCAP_ENGINE_IDLE;
+	eng->timings.generation = 1;
 	if (!identify_again(eng, epoch))
 		return false;
 	/* RUN is from the epoch before: it must not meet registers half written. */
 	kvmcap_engine_write(eng, ENG_CTRL, 0);
 	eng->bus->may_write(eng->dev, true);
 	eng->epoch = epoch;
-	eng->timings.generation = 1;
 	eng->heartbeat_at = jiffies;
 	eng->stalled = false;
 	read_events(eng, &eng->events);

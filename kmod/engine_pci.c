@@ -68,6 +68,8 @@ static int enable_dma(struct pci_dev *pdev)
 		err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
 	if (err)
 		return dev_err_probe(&pdev->dev, err, "no usable DMA addressing\n");
+	/* Firmware or a kernel that crashed may have left it on: engine.c says when. */
+	pci_clear_master(pdev);
 	/* ENGINE.md: a segment's length has 32 bits, and no boundary matters. */
 	dma_set_max_seg_size(&pdev->dev, U32_MAX);
 	return 0;
@@ -136,8 +138,11 @@ static void card_remove(struct pci_dev *pdev)
 {
 	struct kvmcap_card *card = pci_get_drvdata(pdev);
 
+	if (!card)
+		return; /* shut down already */
 	free_interrupts(pdev, card->engine, ENG_VECTORS);
 	kvmcap_engine_detach(card->engine);
+	pci_set_drvdata(pdev, NULL);
 }
 
 /*

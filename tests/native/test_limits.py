@@ -83,7 +83,8 @@ def test_one_source_cannot_take_every_place():
 
 
 def test_changed_password_ends_sessions():
-    with Daemon() as daemon, rfb.Client(daemon, USER, PASSWORD) as thief:
+    with Daemon() as daemon, rfb.Client(daemon, USER, PASSWORD) as thief, \
+            Late(daemon, USER, PASSWORD) as lurker:
         web = Web(daemon)
         equal(web.login()[0], 200)
         status, console = web.upgrade("/api/v1/console", "binary")
@@ -95,6 +96,11 @@ def test_changed_password_ends_sessions():
             while True:
                 thief.read(1)
         except rfb.Refused:
+            pass
+        try:
+            lurker.begin()
+            check(False, "a session by the old password")
+        except (rfb.Refused, ConnectionError, ssl.SSLError):
             pass
         # Whoever changed it goes on.
         console.sendall(b"\x8c\x84\0\0\0\0RFB ")

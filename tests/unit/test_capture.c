@@ -17,8 +17,9 @@ static struct {
 	struct capture_source_events events;
 	uint64_t newest, last[CAPTURE_READERS], held[CAPTURE_READERS];
 	uint32_t generation;
-	unsigned slots;		 /* Readers that may hold one at once */
-	uint64_t arrives_behind; /* published right after a lane's acquire */
+	unsigned slots;		  /* Readers that may hold one at once */
+	uint64_t arrives_between; /* published right after the follower's step */
+	uint64_t arrives_behind;  /* published right after a lane's acquire */
 } fake;
 
 static uint64_t followed, damage_calls;
@@ -64,6 +65,8 @@ static void fake_release(struct capture_source *source, unsigned reader, const s
 	(void)source;
 	assert_int_equal(fake.held[reader], frame->seq);
 	fake.held[reader] = 0;
+	if (reader == CAPTURE_FOLLOWER && fake.arrives_between)
+		fake.newest = fake.arrives_between;
 }
 
 static void fake_state(struct capture_source *source, struct capture_mode *mode)
@@ -215,6 +218,24 @@ static void with_one_slot_only_everything_goes_on(void **state)
 	}
 }
 
+/* The lane has the only Slot when the follower wants to catch up. */
+static void a_lane_gives_way_to_the_follower(void **state)
+{
+	(void)state;
+	fake.slots = 1;
+	set_mode(false);
+	fake.newest = 3;
+	fake.arrives_between = 4;
+	fake.arrives_behind = 5;
+	assert_int_equal(capture_acquire(capture, &a), -EBUSY);
+	assert_int_equal(holders(), 0);
+	fake.arrives_between = fake.arrives_behind = 0;
+	assert_int_equal(capture_acquire(capture, &a), 0);
+	assert_int_equal(a.seq, 5);
+	assert_int_equal(followed, 5);
+	capture_release(capture, &a);
+}
+
 static void slots_of_an_old_mode_are_let_go(void **state)
 {
 	const struct capture_mode lost = { .signal = KVMCAP_SIGNAL_NO_SYNC };
@@ -270,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_frame_in_between_is_followed_too, start, stop),
 		cmocka_unit_test_setup_teardown(the_same_frame_can_be_had_again, start, stop),
 		cmocka_unit_test_setup_teardown(with_one_slot_only_everything_goes_on, start, stop),
+		cmocka_unit_test_setup_teardown(a_lane_gives_way_to_the_follower, start, stop),
 		cmocka_unit_test_setup_teardown(slots_of_an_old_mode_are_let_go, start, stop),
 		cmocka_unit_test_setup_teardown(a_frame_of_a_card_that_went_is_not_had_again, start, stop),
 		cmocka_unit_test(sources_are_told_apart),

@@ -197,11 +197,12 @@ static bool make_code(struct account_store *store)
 }
 
 /* Where the first one was shown: on the Device's own console. */
-static void show_new_code(const struct account_store *store)
+static void show_new_code(char code[CODE_SIZE])
 {
 	log_warn("%d wrong claim codes: the Device's console shows a new one", CODE_TRIES);
-	printf("Claim code:  %s (the one before was guessed at too often)\n", store->code);
+	printf("Claim code:  %s (the one before was guessed at too often)\n", code);
 	fflush(stdout);
+	OPENSSL_cleanse(code, CODE_SIZE);
 }
 
 /* As people type it: small letters, without hyphens or with blanks. */
@@ -367,6 +368,7 @@ static bool claim_begin(struct account_store *store, const struct source *source
 			enum account_result *result)
 {
 	struct charge charge = { .count = 0 };
+	char fresh[CODE_SIZE] = "";
 	bool ok = false;
 
 	pthread_mutex_lock(&store->mutex);
@@ -382,9 +384,11 @@ static bool claim_begin(struct account_store *store, const struct source *source
 	} else {
 		*result = ACCOUNT_WRONG;
 		if (++store->code_tries >= CODE_TRIES && make_code(store))
-			show_new_code(store);
+			memcpy(fresh, store->code, sizeof(fresh));
 	}
 	pthread_mutex_unlock(&store->mutex);
+	if (*fresh)
+		show_new_code(fresh);
 	return ok;
 }
 

@@ -237,6 +237,18 @@ static void tell_claimed(struct api *api)
 	bus_ask(api->bus, &ask);
 }
 
+void api_job_effects(struct api *api, const struct job *job, uint32_t login)
+{
+	if (job->result != ACCOUNT_OK)
+		return;
+	if (job->type == JOB_CLAIM)
+		tell_claimed(api);
+	if (job->type != JOB_PASSWORD)
+		return;
+	login_end_others(api->logins, job->user, login);
+	end_sessions(api, job->user);
+}
+
 void api_job_done(struct api *api, struct api_request *request, const struct job *job)
 {
 	char token[LOGIN_TOKEN_SIZE];
@@ -245,12 +257,8 @@ void api_job_done(struct api *api, struct api_request *request, const struct job
 		account_error(request, status_of(job->result, job->type), job->result);
 		return;
 	}
-	if (job->type == JOB_CLAIM)
-		tell_claimed(api);
 	if (job->type == JOB_PASSWORD) {
-		login_end_others(api->logins, job->user, request->login);
 		request->logins_changed = true;
-		end_sessions(api, job->user);
 	} else if (login_begin(api->logins, job->user, token)) {
 		if (request->login)
 			login_end(api->logins, request->login);

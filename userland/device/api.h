@@ -62,6 +62,8 @@ bool api_check(struct api *api, struct api_request *request);
 bool api_has_body(const struct api_request *request);
 /* Answers, or leaves status 0: api_job_done(), api_status() or api_expire() then answers. */
 void api_run(struct api *api, struct api_request *request);
+/* What a job changes for others than who asked for it, whose login (0: none) stays. Then the answer. */
+void api_job_effects(struct api *api, const struct job *job, uint32_t login);
 void api_job_done(struct api *api, struct api_request *request, const struct job *job);
 void api_status(struct api_request *request, const struct bus_status *status);
 void api_expire(struct api *api, struct api_request *request);

@@ -124,12 +124,13 @@ static uint64_t with_jitter(unsigned interval_s)
 static void announce(struct beacon *beacon)
 {
 	uint8_t nonce[DISCOVERY_NONCE_SIZE];
+	bool sealed;
 
-	if (RAND_bytes(nonce, sizeof(nonce)) == 1)
-		beacon->announcement_len = seal(beacon, DISCOVERY_ANNOUNCE, nonce, beacon->announcement);
-	for (unsigned i = 0; beacon->config->discovery_broadcast && i < beacon->everyone.count; i++)
+	sealed = RAND_bytes(nonce, sizeof(nonce)) == 1 &&
+		 (beacon->announcement_len = seal(beacon, DISCOVERY_ANNOUNCE, nonce, beacon->announcement));
+	for (unsigned i = 0; sealed && beacon->config->discovery_broadcast && i < beacon->everyone.count; i++)
 		send_to(beacon, &beacon->everyone.path[i]);
-	if (beacon->resolver)
+	if (sealed && beacon->resolver)
 		resolve_start(beacon->resolver);
 	log_counts(&beacon->counts);
 	loop_timer_arm(beacon->server->loop, &beacon->announce, with_jitter(beacon->interval_s));
@@ -153,11 +154,14 @@ void beacon_changed(struct beacon *beacon)
 static bool look_around(struct beacon *beacon)
 {
 	uint64_t before = beacon->everyone.addresses;
-	int err = discovery_everyone(&beacon->everyone, beacon->config->discovery_port);
+	struct discovery_paths now;
+	int err = discovery_everyone(&now, beacon->config->discovery_port);
 
 	if (err)
 		log_warn("discovery: the interfaces cannot be listed: %s", strerror(-err));
-	return !err && beacon->everyone.addresses != before;
+	else
+		beacon->everyone = now;
+	return beacon->everyone.addresses != before;
 }
 
 static void settled(struct loop_timer *timer)

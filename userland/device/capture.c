@@ -121,8 +121,10 @@ static int fill_lane(struct capture *capture, struct lane *lane)
 	/* The follower must not be behind what is encoded; it may be ahead. */
 	if (lane->frame.seq > capture->followed)
 		err = follow(capture);
-	if (err && err != -EAGAIN)
+	if (err && err != -EAGAIN) {
+		let_go(capture, index); /* the follower may want its place */
 		return err;
+	}
 	return lane->frame.generation == capture->generation ? 0 : -EAGAIN;
 }
 
@@ -169,7 +171,7 @@ static void source_mode(void *arg, const struct capture_mode *mode)
 
 	capture->picture += lost;
 	capture->spare = mode->spare;
-	if (lost || mode->generation != capture->generation)
+	if (lost || !mode->spare || mode->generation != capture->generation)
 		let_go_idle(capture);
 	capture->events.mode(capture->events.arg, mode);
 }

@@ -29,8 +29,8 @@
 /* Connections before authentication. */
 #define LIMIT_TOTAL 64
 #define LIMIT_PEER 16
-/* Data that a Client has neither taken nor refused for so long: it is gone, or as good as gone. */
-#define GONE_MS 30000
+/* A Client that answers nothing for so long, or takes nothing of what waits for it, is gone or as good as gone. */
+#define GONE_MS 25000
 /* What the kernel may hold unsent of an update when the next one is made. */
 #define NOTSENT_BYTES 16384
 
@@ -397,7 +397,7 @@ static bool over_limit(const struct channel *channel, const struct sockaddr_stor
 
 static void tune(int fd)
 {
-	int one = 1, notsent = NOTSENT_BYTES, idle = 10, interval = 5, probes = 3, patience = GONE_MS;
+	int one = 1, notsent = NOTSENT_BYTES, idle = 10, interval = 5, patience = GONE_MS;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
@@ -405,7 +405,6 @@ static void tune(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
 }
 
@@ -464,6 +463,17 @@ void channel_relay(struct server *server, int fd, const char *user, const char *
 	log_clean(c->peer, sizeof(c->peer), peer);
 	start_rfb(c, HANDSHAKE_RELAY);
 	run(c);
+}
+
+void channel_drop_user(struct server *server, const char *user)
+{
+	struct connection *c, *next;
+
+	for (c = server->channel->connections; c; c = next) {
+		next = c->next;
+		if (!c->relay && !strcmp(c->hs.user, user))
+			drop(c);
+	}
 }
 
 int channel_open(struct server *server, const struct identity *identity)

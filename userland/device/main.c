@@ -207,8 +207,6 @@ static void close_all(struct daemon *daemon)
 {
 	struct server *server = &daemon->server;
 
-	beacon_close(server->beacon);
-	server->beacon = NULL;
 	if (daemon->page)
 		page_stop();
 	while (server->sessions)
@@ -221,6 +219,9 @@ static void close_all(struct daemon *daemon)
 	if (server->hid)
 		hid_close(server->hid);
 	server->hid = NULL;
+	/* May wait for a name server: no key stays down meanwhile. */
+	beacon_close(server->beacon);
+	server->beacon = NULL;
 	status_close(server);
 	if (server->accounts)
 		account_close(server->accounts);

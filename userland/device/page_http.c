@@ -186,10 +186,14 @@ void page_http_job_done(struct page *page, const struct job *job)
 {
 	struct page_exchange *exchange = by_id(page, job->id);
 
-	if (!exchange)
-		return;
-	api_job_done(&page->api, &exchange->request, job);
-	answered(exchange);
+	/* Whoever asked may be gone: what was done has its effects all the same. */
+	api_job_effects(&page->api, job, exchange ? exchange->request.login : 0);
+	if (exchange) {
+		api_job_done(&page->api, &exchange->request, job);
+		answered(exchange);
+	} else {
+		page_end_strangers(page);
+	}
 }
 
 bool page_http_status(struct page *page, const struct bus_answer *answer)

@@ -5,7 +5,6 @@
  */
 #include "device/resolve.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <resolv.h>
 #include <stdatomic.h>
@@ -22,7 +21,7 @@ struct lookup {
 	struct work_job job; /* first: the jobs' functions find us by it */
 	struct resolver *resolver;
 	const char *name;
-	bool numeric;
+	bool numeric; /* looked up once */
 	bool running;
 	bool failing; /* and logged */
 	/* The job's while it runs. */
@@ -41,18 +40,11 @@ struct resolver {
 	unsigned count;
 };
 
-static void run(struct work_job *job)
+static void look_up(struct lookup *lookup, int flags)
 {
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_DGRAM };
-	struct lookup *lookup = (struct lookup *)job;
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICSERV | flags, .ai_socktype = SOCK_DGRAM };
 	struct addrinfo *list = NULL;
 
-	if (atomic_load(&lookup->resolver->stopping))
-		return;
-	/* Read again each time: DHCP may have changed the servers. Then little patience, so that a stop is not held up. */
-	res_init();
-	_res.retrans = 2;
-	_res.retry = 1;
 	lookup->count = 0;
 	lookup->result = getaddrinfo(lookup->name, lookup->resolver->port, &hints, &list);
 	for (const struct addrinfo *at = lookup->result ? NULL : list; at && lookup->count < ADDRESSES;
@@ -64,6 +56,25 @@ static void run(struct work_job *job)
 	}
 	if (!lookup->result)
 		freeaddrinfo(list);
+}
+
+static void run(struct work_job *job)
+{
+	struct lookup *lookup = (struct lookup *)job;
+
+	if (atomic_load(&lookup->resolver->stopping))
+		return;
+	/* Read again each time: DHCP may have changed the servers. Then little patience, so that a stop is not held up. */
+	res_init();
+	_res.retrans = 2;
+	_res.retry = 1;
+	look_up(lookup, 0);
+}
+
+static void tell(const struct lookup *lookup)
+{
+	for (unsigned i = 0; i < lookup->count; i++)
+		lookup->resolver->found(lookup->resolver->arg, &lookup->address[i]);
 }
 
 static void done(struct work_job *job)
@@ -80,15 +91,7 @@ static void done(struct work_job *job)
 	else if (!lookup->result && lookup->failing)
 		log_info("discovery: Manager %s: found", lookup->name);
 	lookup->failing = lookup->result;
-	for (unsigned i = 0; i < lookup->count; i++)
-		resolver->found(resolver->arg, &lookup->address[i]);
-}
-
-static bool is_numeric(const char *name)
-{
-	struct in6_addr address;
-
-	return inet_pton(AF_INET, name, &address) == 1 || strchr(name, ':');
+	tell(lookup);
 }
 
 struct resolver *resolve_open(struct loop *loop, const struct config_managers *managers, uint16_t port,
@@ -107,13 +110,15 @@ struct resolver *resolve_open(struct loop *loop, const struct config_managers *m
 	resolver->found = found;
 	resolver->arg = arg;
 	resolver->count = managers->count;
-	for (unsigned i = 0; i < managers->count; i++)
-		resolver->lookups[i] = (struct lookup){
-			.job = { .run = run, .done = done },
-			.resolver = resolver,
-			.name = managers->name[i],
-			.numeric = is_numeric(managers->name[i]),
-		};
+	for (unsigned i = 0; i < managers->count; i++) {
+		struct lookup *lookup = &resolver->lookups[i];
+
+		lookup->job = (struct work_job){ .run = run, .done = done };
+		lookup->resolver = resolver;
+		lookup->name = managers->name[i];
+		look_up(lookup, AI_NUMERICHOST);
+		lookup->numeric = !lookup->result;
+	}
 	return resolver;
 }
 
@@ -126,20 +131,16 @@ void resolve_close(struct resolver *resolver)
 	free(resolver);
 }
 
-static void start(struct resolver *resolver, bool numeric)
+void resolve_start(struct resolver *resolver)
 {
 	for (unsigned i = 0; i < resolver->count; i++) {
 		struct lookup *lookup = &resolver->lookups[i];
 
-		if (lookup->running || lookup->numeric != numeric)
-			continue;
-		lookup->running = true;
-		work_submit(resolver->pool, &lookup->job);
+		if (lookup->numeric) {
+			tell(lookup);
+		} else if (!lookup->running) {
+			lookup->running = true;
+			work_submit(resolver->pool, &lookup->job);
+		}
 	}
-}
-
-void resolve_start(struct resolver *resolver)
-{
-	start(resolver, true);
-	start(resolver, false);
 }

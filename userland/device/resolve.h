@@ -16,7 +16,7 @@ struct resolver *resolve_open(struct loop *loop, const struct config_managers *m
 			      void (*found)(void *arg, const struct sockaddr_storage *address), void *arg);
 /* Waits for a look-up that runs: that is seconds at worst. */
 void resolve_close(struct resolver *resolver);
-/* Looks up each name that is not being looked up; addresses in numbers do not wait for names. A name that cannot
+/* Looks up each name that is not being looked up; addresses in numbers are found before it returns. A name that cannot
  * be found is logged once, and once found again. */
 void resolve_start(struct resolver *resolver);
 

@@ -131,6 +131,7 @@ static void end_sessions_of(struct server *server, const char *user)
 		if (!session->relay && !strcmp(session->user, user))
 			session_end(session, "the password was changed");
 	}
+	channel_drop_user(server, user);
 }
 
 static void take(struct server *server, const struct bus_request *request)
