@@ -17,6 +17,7 @@
 #define WATCH_PERIOD		(HZ / 4)
 #define STALLED_AFTER		HZ
 #define SEQLOCK_TRIES		16
+#define START_TIME		(2 * HZ)	/* ENGINE.md, Start */
 
 static void show_signal(struct kvmcap_engine *eng)
 {
@@ -343,11 +344,23 @@ void kvmcap_engine_kick(struct kvmcap_engine *eng)
 	mod_delayed_work(eng->queue, &eng->work, 0);
 }
 
+/* A card that was plugged in just now may be here before its engine is. */
+static void await_start(struct kvmcap_engine *eng)
+{
+	const unsigned long end = jiffies + START_TIME;
+
+	while (kvmcap_engine_read(eng, ENG_MAGIC) != ENG_MAGIC_VALUE &&
+	       !kvmcap_engine_is_gone(eng) && time_before(jiffies, end))
+		msleep(20);
+}
+
 /**
  * kvmcap_engine_attach() - take an engine into service
  * @dev: what does DMA for it; its DMA mask is set, and the engine may not write yet
  * @regs: its register window
  * @bus: how to reach it
+ *
+ * Waits up to two seconds for the engine to start.
  *
  * Return: the engine, at work as soon as kvmcap_engine_kick() is called; or
  * -ENODEV (not an engine that this driver knows), -ENOMEM, ...
@@ -365,10 +378,11 @@ struct kvmcap_engine *kvmcap_engine_attach(struct device *dev, void __iomem *reg
 	eng->bus = bus;
 	eng->timings.generation = 1;
 	eng->signal = KVMCAP_SIGNAL_NO_SIGNAL;
+	INIT_DELAYED_WORK(&eng->work, engine_work);
+	await_start(eng);
 	eng->epoch = kvmcap_engine_read(eng, ENG_EPOCH);
 	eng->heartbeat_at = jiffies;
 	eng->watched_at = jiffies;
-	INIT_DELAYED_WORK(&eng->work, engine_work);
 	err = identify(eng);
 	if (err)
 		goto free;

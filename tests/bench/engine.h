@@ -47,7 +47,8 @@ struct shared {
 	_Atomic uint64_t number;   /* of the pattern's last picture: it tells what that looks like */
 	_Atomic uint64_t abandoned;
 	_Atomic uint64_t fast, dumped; /* pictures read from video memory, and by screendump */
-	_Atomic bool stop_in_frame;    /* asked: the model stops itself in the middle of its next Frame */
+	_Atomic bool start_late;    /* asked: the next model needs a second from power-on to its registers */
+	_Atomic bool stop_in_frame; /* asked: the model stops itself in the middle of its next Frame */
 };
 
 struct engine {

@@ -194,6 +194,13 @@ static void do_die(struct control *c, struct client *client, json_t *command)
 	kill(c->e->model, SIGKILL);
 }
 
+static void do_late(struct control *c, struct client *client, json_t *command)
+{
+	(void)command;
+	atomic_store(&c->e->shared->start_late, true);
+	accept_command(client);
+}
+
 static void do_status(struct control *c, struct client *client, json_t *command)
 {
 	const struct engine *e = c->e;
@@ -236,9 +243,9 @@ static const struct {
 	const char *name;
 	void (*call)(struct control *c, struct client *client, json_t *command);
 } commands[] = {
-	{ "source", do_source },   { "rate", do_rate },	    { "signal", do_signal }, { "freeze", do_freeze },
-	{ "unfreeze", do_freeze }, { "grab", do_grab },	    { "hang", do_hang },     { "resume", do_resume },
-	{ "die", do_die },	   { "status", do_status },
+	{ "source", do_source },   { "rate", do_rate }, { "signal", do_signal }, { "freeze", do_freeze },
+	{ "unfreeze", do_freeze }, { "grab", do_grab }, { "hang", do_hang },	 { "resume", do_resume },
+	{ "die", do_die },	   { "late", do_late }, { "status", do_status },
 };
 
 static void obey(struct control *c, struct client *client, const char *text, size_t bytes)

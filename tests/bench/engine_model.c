@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HEARTBEAT_NS 100000000ULL
 #define SECOND_NS 1000000000ULL
@@ -180,6 +181,8 @@ void model_run(const struct engine *e)
 		fail("no memory for a picture");
 	if (e->qmp_path)
 		m.screen = screen_new(e, &m.picture);
+	if (atomic_exchange(&m.shared->start_late, false))
+		sleep(1); /* as an FPGA that loads its design */
 	device_start(&m.device);
 	apply_settings(&m);
 	atomic_store(&m.shared->up_epoch, m.device.epoch);
