@@ -284,7 +284,10 @@ static int run(struct search *search)
 		}
 		wait_until(search, start_ns + (second + 1) * SECOND_NS);
 	}
-	return search->found ? 0 : 1;
+	if (search->found)
+		return 0;
+	fprintf(stderr, "kvmnet: no Device answered within %u s\n", options->seconds);
+	return 1;
 }
 
 /* ---- opening and closing ---- */
