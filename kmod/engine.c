@@ -259,8 +259,12 @@ static bool identify_again(struct kvmcap_engine *eng, u32 epoch)
 	const int err = identify(eng);
 
 	if (kvmcap_engine_read(eng, ENG_MAGIC) != ENG_MAGIC_VALUE ||
-	    kvmcap_engine_read(eng, ENG_EPOCH) != epoch)
-		return false; /* it has begun anew again */
+	    kvmcap_engine_read(eng, ENG_EPOCH) != epoch) {
+		/* Begun anew again: Slots are compared with what they were made for. */
+		eng->max_slots = slots;
+		eng->max_segments = segments;
+		return false;
+	}
 	if (err) {
 		kvmcap_engine_quarantine(eng, "restarted as something else");
 		return false;
