@@ -247,6 +247,7 @@ install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0755,$(CLIENT),$(D)/bin)
 	$(Q)$(call put,0644,$(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko),$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
 	$(Q)test ! -d $(B)/web || { cd $(B)/web && find . -type f ! -name .done -exec install -Dm0644 '{}' '$(D)/share/kvmnet/web/{}' ';'; }
+	$(Q)$(call put,0644,userland/device/openapi.yaml,$(D)/share/kvmnet)
 	$(Q)$(call put,0644,$(wildcard packaging/*.service),$(D)/lib/systemd/system)
 	$(Q)$(call put,0644,$(wildcard packaging/*.rules),$(D)/lib/udev/rules.d)
 	$(Q)$(call put,0644,$(wildcard packaging/sysusers.d/*.conf),$(D)/lib/sysusers.d)
