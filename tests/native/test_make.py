@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The Makefile's promises, on a copy of the tree as it was built: nothing is built twice, a
-header's change reaches who includes it, KDIR and DEPS are heeded.
+header's change reaches who includes it, KDIR and DEPS are heeded. And that tests/run can be interrupted.
 """
 
 import os
+import select
+import shutil
+import signal
 import subprocess
 
 from case import TOP, check, equal, scratch
@@ -63,3 +66,29 @@ def test_missing_packages_are_named():
         code, out = make(folder, "test", "DEPS=no")
         check(code, "went on without a package")
         check("kvmnet-no-such-package" in out and "passed" not in out, out)
+
+
+def test_interrupted_run_leaves_nothing():
+    """Whatever a test has started is gone once an interrupted tests/run has ended, however often it was told."""
+    with scratch("run") as tree:
+        os.makedirs(os.path.join(tree, "tests", "lint"))
+        shutil.copy(os.path.join(TOP, "tests", "run"), os.path.join(tree, "tests"))
+        alive = os.path.join(tree, "alive")
+        for name in ("one", "two"):
+            script = os.path.join(tree, "tests", "lint", f"{name}.sh")
+            with open(script, "w", encoding="ascii") as out:
+                out.write(f"#!/bin/sh\nexec >{alive}\n(trap '' TERM; echo started; exec sleep 1000)\n")
+            os.chmod(script, 0o755)
+        for count in (1, 1, 1, 2, 20, 200):
+            os.mkfifo(alive)
+            with subprocess.Popen([os.path.join(tree, "tests", "run"), "lint"], stdout=subprocess.DEVNULL) as run:
+                with open(alive, "rb") as there:
+                    for _ in range(2):
+                        equal(there.readline(), b"started\n", "the test")
+                    for _ in range(count):
+                        run.send_signal(signal.SIGTERM)
+                    check(run.wait(20), "an interrupted run says that all is well")
+                    gone = select.select([there], [], [], 20)[0]
+                    check(gone, f"after {count} signals what a test had started lives on")
+                    equal(there.read(), b"", "its last words")
+            os.unlink(alive)
