@@ -9,7 +9,7 @@ from bench import Bench
 
 CAPS_LOCK = 1 << 2  # RFB registry, QEMU LED State
 OPTIONS = {}
-LIMIT = 600  # the installer itself starts in one or two minutes, and may have to do so again
+LIMIT = 600  # the installer itself starts in one or two minutes
 
 bench = owner = None
 
