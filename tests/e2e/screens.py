@@ -38,13 +38,13 @@ def words(picture):
     return found
 
 
-def await_text(probe, *phrases, updates=400):
-    """Reads each new picture of the Client until it shows every phrase; its words then."""
+def await_text(probe, *phrases, fits=all, updates=400):
+    """Reads each new picture of the Client until it shows every phrase, or with fits=any one of them; its words then."""
     text = ""
     for _ in range(updates):
         seen = words(probe.picture())
-        text = " ".join(w for w, _, _ in seen).lower()
-        if all(phrase.lower() in text for phrase in phrases):
+        text = text_of(seen)
+        if fits(phrase.lower() in text for phrase in phrases):
             return seen
         try:
             probe.ask(NEXT)
@@ -53,16 +53,20 @@ def await_text(probe, *phrases, updates=400):
     raise Failure(f"the screen never said {phrases}; last it said {text[:600]!r}")
 
 
+def text_of(seen):
+    return " ".join(word for word, _, _ in seen).lower()
+
+
 def first_page(probe, owner):
-    """The words of the installer's first page, from there or from "Configure the keyboard", by its main menu."""
+    """The words of the installer's first page, from there or from one of the next two: the second goes back to
+    the first, the third to the main menu, which knows the way."""
     owner.await_current(owner.bench.engine.control({"do": "grab"})["seq"])
-    text = " ".join(w for w, _, _ in words(probe.picture())).lower()
-    if "select a language" not in text:
+    if "select a language" not in text_of(words(probe.picture())):
         probe.ask("key Escape")
-        await_text(probe, "main menu", "Choose language")
-        for _ in range(12):  # it has 12 lines; the first is the language's
-            probe.ask("key Up")
-        probe.ask("key Return")
+        if "main menu" in text_of(await_text(probe, "Select a language", "main menu", fits=any)):
+            for _ in range(12):  # it has 12 lines; the first is the language's
+                probe.ask("key Up")
+            probe.ask("key Return")
     return await_text(probe, "Select a language", "Continue")
 
 

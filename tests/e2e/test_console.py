@@ -7,7 +7,7 @@ from bench import Bench
 from browser import Browser
 
 FPS = 10
-LIMIT = 600  # the installer itself starts in one or two minutes, and may have to do so again
+LIMIT = 600  # the installer itself starts in one or two minutes
 
 bench = owner = None
 
