@@ -3,6 +3,7 @@
 its status, connect Clients, and compare pictures. The bench itself is tests/bench.
 """
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -152,9 +153,13 @@ class Probe:
             raise Failure(f"the Client says: {line}: " + " | ".join(self.errors[-4:]))
         return line
 
+    def _write(self, line):
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and its last words say why
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+
     def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        self._write(line)
         return self._line()
 
     def picture(self):
@@ -169,15 +174,15 @@ class Probe:
     def close(self):
         try:
             if self.process.poll() is None:
-                self.process.stdin.write("quit\n")
-                self.process.stdin.flush()
+                self._write("quit")
                 self.process.wait(20)
         finally:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
             self.drain.join()
-            self.process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # what it did not take any more
+                self.process.stdin.close()
             self.process.stdout.close()
             self.process.stderr.close()
 
