@@ -67,7 +67,7 @@ def first_page(probe, owner):
             for _ in range(12):  # it has 12 lines; the first is the language's
                 probe.ask("key Up")
             probe.ask("key Return")
-    return await_text(probe, "Select a language", "Continue")
+    return await_text(probe, "Select a language")
 
 
 def find(seen, word):
