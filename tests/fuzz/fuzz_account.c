@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A typed claim code, a stored password hash, the accounts file: the first byte chooses, the rest is its span. */
-/* LINK: userland/device/limit.c userland/device/password.c userland/device/state.c userland/lib/log.c userland/lib/source.c
+/* LINK: userland/lib/limit.c userland/lib/password.c userland/lib/state.c userland/lib/log.c userland/lib/source.c
  * userland/lib/loop.c | -largon2 -lcrypto -ljansson -lpthread */
 #include "userland/device/account.c" /* for the parsers that are its own */
 

@@ -3,7 +3,7 @@
  * What a browser says before its body: the first two bytes are method and length, then come path, query, Content-Type,
  * Host, Origin, Cookie and body, a line each. Nobody is logged in, so that nothing but a claim or a log-in is taken.
  */
-/* LINK: userland/device/api.c userland/device/body.c userland/device/login.c userland/lib/log.c userland/lib/loop.c |
+/* LINK: userland/device/api.c userland/lib/body.c userland/lib/login.c userland/lib/log.c userland/lib/loop.c |
  * -lcrypto -ljansson */
 #include <stdint.h>
 #include <stdio.h>

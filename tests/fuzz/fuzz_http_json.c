@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a browser's request may hold: the first byte chooses the parser, the rest is its span. */
-/* LINK: userland/device/body.c | -ljansson */
+/* LINK: userland/lib/body.c | -ljansson */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/body.h"
+#include "lib/body.h"
 
 static void strings(const char *text, size_t len)
 {
@@ -33,7 +33,7 @@ static void hw_seq(const char *text, size_t len)
 {
 	uint64_t number;
 
-	if (body_hw_seq(text, len, &number) && number > INT64_MAX)
+	if (body_query(text, len, "hw_seq", &number) && number > INT64_MAX)
 		abort();
 }
 

@@ -3,19 +3,20 @@
  * Gives a Device's state folder an owner before kvmnetd starts, by the calls
  * that the page makes: claim STATE_DIR USER, the password on standard input.
  */
-/* LINK: userland/device/account.c userland/device/password.c userland/device/limit.c userland/device/state.c
+/* LINK: userland/device/account.c userland/lib/password.c userland/lib/limit.c userland/lib/state.c
  * userland/lib/log.c userland/lib/loop.c userland/lib/source.c | -largon2 -lcrypto -ljansson -lpthread */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "device/account.h"
+#include "lib/user.h"
 
 int main(int argc, char **argv)
 {
 	struct account_store *store;
 	enum account_result result;
-	char code[32], password[ACCOUNT_PASSWORD_MAX + 2];
+	char code[32], password[USER_PASSWORD_MAX + 2];
 
 	if (argc != 3 || !fgets(password, sizeof(password), stdin)) {
 		fputs("usage: claim STATE_DIR USER, the password on standard input\n", stderr);

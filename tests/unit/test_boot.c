@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The boot counter: it grows with each start, and never begins again by itself. */
-/* LINK: userland/device/boot.c userland/device/state.c userland/lib/log.c | -lcrypto */
+/* LINK: userland/lib/boot.c userland/lib/state.c userland/lib/log.c | -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "device/boot.h"
+#include "lib/boot.h"
 
 static char dir[64], path[96];
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The Device's key and certificate: made once, kept, never replaced silently. */
-/* LINK: userland/device/identity.c userland/device/state.c userland/lib/log.c | -lssl -lcrypto */
+/* LINK: userland/device/identity.c userland/lib/state.c userland/lib/log.c | -lssl -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Logins of the pages: tokens, expiry, a full table. The clock is the test's. */
-/* LINK: userland/device/login.c | -lcrypto */
+/* LINK: userland/lib/login.c | -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "device/login.h"
+#include "lib/login.h"
 #include "lib/loop.h"
 
 #define SECOND 1000000000ULL

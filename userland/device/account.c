@@ -15,12 +15,13 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#include "device/limit.h"
-#include "device/password.h"
-#include "device/state.h"
+#include "lib/limit.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/password.h"
 #include "lib/source.h"
+#include "lib/state.h"
+#include "lib/user.h"
 
 #define FILE_NAME "accounts"
 #define FILE_MAX 65536
@@ -41,7 +42,7 @@ static const struct limit_rule name_rule = { .free = 10, .max_delay_s = 30, .reg
 static const struct limit_rule total_rule = { .free = 100, .max_delay_s = 2, .regain_s = 2 };
 
 struct user {
-	char name[ACCOUNT_NAME_MAX + 1];
+	char name[USER_NAME_MAX + 1];
 	char hash[PASSWORD_HASH_MAX];
 };
 
@@ -50,7 +51,7 @@ struct user {
 struct friend
 {
 	struct source source;
-	char name[ACCOUNT_NAME_MAX + 1];
+	char name[USER_NAME_MAX + 1];
 	struct limit limit;
 	uint64_t used; /* 0: free; else grows with each use */
 };
@@ -166,14 +167,14 @@ static bool name_valid(const char *name)
 	static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t len = strlen(name);
 
-	return len >= 1 && len <= ACCOUNT_NAME_MAX && strchr(first, name[0]) && strspn(name, rest) == len;
+	return len >= 1 && len <= USER_NAME_MAX && strchr(first, name[0]) && strspn(name, rest) == len;
 }
 
 static bool password_valid(const char *password)
 {
 	size_t len = strlen(password);
 
-	return len >= ACCOUNT_PASSWORD_MIN && len <= ACCOUNT_PASSWORD_MAX;
+	return len >= USER_PASSWORD_MIN && len <= USER_PASSWORD_MAX;
 }
 
 /* No I, O, 0 or 1: they are mistaken for each other. 32 letters: five bits of a random byte each, without bias. */
@@ -483,7 +484,7 @@ enum account_result account_verify(struct account_store *store, const struct soc
 	if (!open)
 		return ACCOUNT_LIMITED;
 	/* Longer than any password can be: not worth a hash, and the length is no secret. */
-	if (strlen(name) > ACCOUNT_NAME_MAX || strlen(password) > ACCOUNT_PASSWORD_MAX)
+	if (strlen(name) > USER_NAME_MAX || strlen(password) > USER_PASSWORD_MAX)
 		return ACCOUNT_WRONG;
 	password_enter();
 	result = verify_inside(store, &source, name, password);

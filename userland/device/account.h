@@ -11,10 +11,6 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#define ACCOUNT_NAME_MAX 64
-#define ACCOUNT_PASSWORD_MIN 8
-#define ACCOUNT_PASSWORD_MAX 256
-
 struct account_store;
 
 enum account_result {

@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 
-#include "device/body.h"
+#include "lib/body.h"
 #include "lib/log.h"
 #include "lib/version.h"
 
@@ -284,7 +284,7 @@ static void run_status(struct api *api, struct api_request *request)
 {
 	struct bus_request ask = { .type = BUS_STATUS, .cookie = request->id, .fd = -1 };
 
-	if (!body_hw_seq(request->query, strlen(request->query), &ask.min_hw_seq))
+	if (!body_query(request->query, strlen(request->query), "hw_seq", &ask.min_hw_seq))
 		api_error(request, 400, "The only parameter is hw_seq, a number.");
 	else if (bus_ask(api->bus, &ask))
 		request->waits_for_frame = true;
@@ -347,6 +347,6 @@ int api_may_upgrade(struct api *api, const struct api_caller *caller, uint32_t *
 		return 401;
 	*login = found->id;
 	if (user)
-		snprintf(user, ACCOUNT_NAME_MAX + 1, "%s", found->user);
+		snprintf(user, USER_NAME_MAX + 1, "%s", found->user);
 	return 0;
 }

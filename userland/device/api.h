@@ -14,7 +14,7 @@
 #include "device/account.h"
 #include "device/bus.h"
 #include "device/job.h"
-#include "device/login.h"
+#include "lib/login.h"
 
 #define API_BODY_MAX 16384
 #define API_WAIT_S 10 /* the longest that a status waits for a Frame */
@@ -46,7 +46,7 @@ struct api_request {
 	uint64_t id;	     /* the page's own, never used twice */
 	const struct api_route *route;
 	uint32_t login; /* whose it is; 0: nobody's */
-	char user[ACCOUNT_NAME_MAX + 1];
+	char user[USER_NAME_MAX + 1];
 	size_t body_len;
 	char body[API_BODY_MAX];
 

@@ -17,8 +17,8 @@
 
 #include <openssl/rand.h>
 
-#include "device/boot.h"
 #include "device/resolve.h"
+#include "lib/boot.h"
 #include "lib/discovery_gate.h"
 #include "lib/discovery_socket.h"
 #include "lib/log.h"

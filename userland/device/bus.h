@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "device/account.h"
+#include "lib/user.h"
 
 #define BUS_DEPTH 64
 #define BUS_PEER_MAX 64
@@ -31,7 +31,7 @@ struct bus_request {
 	enum bus_request_type type;
 	uint64_t cookie; /* the asker's own, comes back in the answer */
 	int fd;
-	char user[ACCOUNT_NAME_MAX + 1];
+	char user[USER_NAME_MAX + 1];
 	char peer[BUS_PEER_MAX];
 	uint64_t min_hw_seq; /* 0: at once */
 	uint32_t session_id;
@@ -39,7 +39,7 @@ struct bus_request {
 
 struct bus_session {
 	uint32_t id;
-	char user[ACCOUNT_NAME_MAX + 1];
+	char user[USER_NAME_MAX + 1];
 	char peer[BUS_PEER_MAX];
 	char encoding[16];
 	uint64_t since_ms;	 /* how long it is open */

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "device/handshake.h"
-#include "device/peer.h"
 #include "device/session.h"
 #include "lib/log.h"
+#include "lib/peer.h"
 
 #define MS 1000000ull
 #define SNIFF_NS (250 * MS)
@@ -48,7 +48,7 @@ struct connection {
 	bool relay, silent, verifying, dead;
 	struct sockaddr_storage address;
 	char peer[BUS_PEER_MAX];
-	char relay_user[ACCOUNT_NAME_MAX + 1];
+	char relay_user[USER_NAME_MAX + 1];
 	struct handshake hs;
 	struct work_job job;
 	enum account_result verdict;
@@ -222,7 +222,7 @@ static enum next hand_over(struct connection *c)
 {
 	struct server *server = c->server;
 	struct stream stream = c->stream;
-	char user[ACCOUNT_NAME_MAX + 1], peer[BUS_PEER_MAX];
+	char user[USER_NAME_MAX + 1], peer[BUS_PEER_MAX];
 	uint8_t rest[sizeof(c->in)];
 	size_t len = c->in_used;
 	bool relay = c->relay;
@@ -459,7 +459,7 @@ void channel_relay(struct server *server, int fd, const char *user, const char *
 		return;
 	c->relay = true;
 	memcpy(c->relay_user, user, sizeof(c->relay_user));
-	c->relay_user[ACCOUNT_NAME_MAX] = '\0';
+	c->relay_user[USER_NAME_MAX] = '\0';
 	log_clean(c->peer, sizeof(c->peer), peer);
 	start_rfb(c, HANDSHAKE_RELAY);
 	run(c);

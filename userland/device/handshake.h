@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "device/account.h"
+#include "lib/user.h"
 
 /* How the Client came to us decides what it may do. */
 enum handshake_way {
@@ -46,8 +46,8 @@ struct handshake {
 	const char *refusal; /* not NULL: nobody gets in, and this is why */
 	const char *error;
 	size_t user_len, password_len;
-	char user[ACCOUNT_NAME_MAX + 1];
-	char password[ACCOUNT_PASSWORD_MAX + 1];
+	char user[USER_NAME_MAX + 1];
+	char password[USER_PASSWORD_MAX + 1];
 	uint8_t out[512];
 	size_t out_used;
 };

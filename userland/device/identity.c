@@ -18,8 +18,8 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-#include "device/state.h"
 #include "lib/log.h"
+#include "lib/state.h"
 
 #define KEY_FILE "device.key"
 #define CERTIFICATE_FILE "device.crt"

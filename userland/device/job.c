@@ -24,7 +24,7 @@ struct job_queue {
 
 static void name_user(struct job *job, const char *name)
 {
-	size_t len = strnlen(name, ACCOUNT_NAME_MAX);
+	size_t len = strnlen(name, USER_NAME_MAX);
 
 	memcpy(job->user, name, len);
 	job->user[len] = '\0';

@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 
 #include "device/account.h"
-#include "device/body.h"
+#include "lib/body.h"
+#include "lib/user.h"
 
 #define JOBS_MAX 16
 
@@ -18,7 +19,7 @@ struct job {
 	uint64_t id; /* the asker's own */
 	enum job_type type;
 	struct sockaddr_storage peer;
-	char user[ACCOUNT_NAME_MAX + 1]; /* JOB_PASSWORD: who is logged in; else who it was about, after */
+	char user[USER_NAME_MAX + 1]; /* JOB_PASSWORD: who is logged in; else who it was about, after */
 	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* as the request gives them; wiped once done */
 	enum account_result result;
 };

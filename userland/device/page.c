@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "device/page_parts.h"
-#include "device/peer.h"
 #include "lib/log.h"
+#include "lib/peer.h"
 
 #define SWEEP_S 10
 #define ACCEPT_AT_ONCE 16

@@ -27,7 +27,7 @@ struct page_console {
 	struct lws *relay; /* watches a duplicate of fd; NULL once it is gone */
 	int fd;		   /* our end: non-blocking */
 	uint32_t login;
-	char user[ACCOUNT_NAME_MAX + 1];
+	char user[USER_NAME_MAX + 1];
 	char peer[BUS_PEER_MAX];
 	size_t held_len, held_sent;
 	unsigned char held[HELD_MAX];
@@ -182,7 +182,7 @@ static int filter(struct lws *wsi)
 	struct page *page = page_of(wsi);
 	struct page_console *console;
 	struct api_caller caller;
-	char user[ACCOUNT_NAME_MAX + 1];
+	char user[USER_NAME_MAX + 1];
 	uint32_t login;
 
 	if (!page_may_upgrade(wsi, "/api/v1/console", &caller, &login, user))

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "device/peer.h"
+#include "lib/peer.h"
 
 /* A browser has up to eight; behind one address may sit an office. */
 #define FROM_ONE_SOURCE (PAGE_GUESTS_MAX / 4)

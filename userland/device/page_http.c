@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/body.h"
+#include "lib/body.h"
 #include "lib/log.h"
 
 #define HEADERS_SIZE 2048

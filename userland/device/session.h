@@ -21,7 +21,7 @@ struct session {
 	bool relay; /* a browser's, whose login port 443 watches over */
 
 	uint32_t id;
-	char user[ACCOUNT_NAME_MAX + 1];
+	char user[USER_NAME_MAX + 1];
 	char peer[BUS_PEER_MAX];
 	uint64_t since_ns, last_input_ns;
 	uint64_t video_bytes, updates, keys, pointers;

@@ -112,7 +112,7 @@ static void cancel(struct server *server, uint64_t cookie)
 static void disconnect(struct server *server, const struct bus_request *request)
 {
 	struct session *session = session_find(server, request->session_id);
-	char why[32 + ACCOUNT_NAME_MAX];
+	char why[32 + USER_NAME_MAX];
 
 	if (!session)
 		return;

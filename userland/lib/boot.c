@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The boot counter's file. It is never set back: who remembers a higher count would hear nothing more of us. */
-#include "device/boot.h"
+#include "lib/boot.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/state.h"
 #include "lib/log.h"
+#include "lib/state.h"
 
 #define COUNT_FILE "boots"
 #define DIGITS 18 /* of any count: below 2^63 */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Counts failures and tells delays. Which failures share a record, and by which rule, account.c decides. */
-#include "device/limit.h"
+/* Counts failures and tells delays. Which failures share a record, and by which rule, their user decides. */
+#include "lib/limit.h"
 
 #define SECOND_NS 1000000000ULL
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Argon2id password hashes, at most a few computed at once: each takes 19 MiB and about 50 ms. */
-#ifndef KVMNET_DEVICE_PASSWORD_H
-#define KVMNET_DEVICE_PASSWORD_H
+#ifndef KVMNET_LIB_PASSWORD_H
+#define KVMNET_LIB_PASSWORD_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Addresses: listening sockets, names of peers for logs, who counts as the same peer. */
-#ifndef KVMNET_DEVICE_PEER_H
-#define KVMNET_DEVICE_PEER_H
+#ifndef KVMNET_LIB_PEER_H
+#define KVMNET_LIB_PEER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of logins: tokens come and go, idle and old ones expire. */
-#include "device/login.h"
+#include "lib/login.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reads and atomically replaces small files in STATE_DIR. What they mean is
- * known to identity.c and account.c, not here.
+ * not known here.
  */
-#include "device/state.h"
+#include "lib/state.h"
 
 #include <errno.h>
 #include <fcntl.h>

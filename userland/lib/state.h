@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Small private files in STATE_DIR, replaced as a whole: a power cut leaves the old one or the new one. */
-#ifndef KVMNET_DEVICE_STATE_H
-#define KVMNET_DEVICE_STATE_H
+#ifndef KVMNET_LIB_STATE_H
+#define KVMNET_LIB_STATE_H
 
 #include <stddef.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Socket addresses. What a connection is for, and how many there may be, is
- * channel.c's.
+ * not known here.
  */
-#include "device/peer.h"
+#include "lib/peer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Who is logged in on the pages: random tokens, kept only as hashes. Belongs to
- * the page thread. Passwords are account.c's; cookies on the wire are api.c's.
+ * one thread. Passwords are password.c's; cookies on the wire are their user's.
  */
-#ifndef KVMNET_DEVICE_LOGIN_H
-#define KVMNET_DEVICE_LOGIN_H
+#ifndef KVMNET_LIB_LOGIN_H
+#define KVMNET_LIB_LOGIN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "device/account.h"
+#include "lib/user.h"
 
 #define LOGIN_TOKEN_SIZE 65 /* 256 random bits as hex, and NUL */
 #define LOGIN_IDLE_S (60 * 60)
@@ -18,7 +18,7 @@
 
 struct login {
 	uint32_t id; /* never used twice; 0: free */
-	char user[ACCOUNT_NAME_MAX + 1];
+	char user[USER_NAME_MAX + 1];
 	unsigned char hash[32];
 	uint64_t since_ns, used_ns;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How often this Device was started: what its discovery messages are ordered by, as there may be no clock. */
-#ifndef KVMNET_DEVICE_BOOT_H
-#define KVMNET_DEVICE_BOOT_H
+/* How often this appliance was started: what its discovery messages are ordered by, as there may be no clock. */
+#ifndef KVMNET_LIB_BOOT_H
+#define KVMNET_LIB_BOOT_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Parsers of what browsers send to the API. What it means is api.c's. */
-#include "device/body.h"
+/* Parsers of what browsers send to an API. What it means is known there. */
+#include "lib/body.h"
 
 #include <string.h>
 
@@ -46,16 +46,15 @@ bool body_number(const char *text, size_t len, uint64_t max, uint64_t *number)
 	return value <= max;
 }
 
-bool body_hw_seq(const char *query, size_t len, uint64_t *hw_seq)
+bool body_query(const char *query, size_t len, const char *name, uint64_t *number)
 {
-	static const char name[] = "hw_seq=";
-	size_t skip = sizeof(name) - 1;
+	size_t skip = strlen(name) + 1;
 
-	*hw_seq = 0;
+	*number = 0;
 	if (!len)
 		return true;
-	return len > skip && !memcmp(query, name, skip) &&
-	       body_number(query + skip, len - skip, INT64_MAX, hw_seq);
+	return len > skip && !memcmp(query, name, skip - 1) && query[skip - 1] == '=' &&
+	       body_number(query + skip, len - skip, INT64_MAX, number);
 }
 
 const char *body_cookie(const char *header, size_t len, const char *name, size_t *value_len)

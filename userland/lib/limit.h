@@ -4,8 +4,8 @@
  * counters in buckets chosen by a keyed hash, so that memory is bounded and
  * nothing that a guesser does can push his own record out.
  */
-#ifndef KVMNET_DEVICE_LIMIT_H
-#define KVMNET_DEVICE_LIMIT_H
+#ifndef KVMNET_LIB_LIMIT_H
+#define KVMNET_LIB_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Argon2id (RFC 9106) by libargon2, with OWASP's smallest parameters. Knows no users and no limits. */
-#include "device/password.h"
+#include "lib/password.h"
 
 #include <pthread.h>
 #include <stdio.h>
