@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The Device's key and certificate: made once, kept, never replaced silently. */
-/* LINK: userland/device/identity.c userland/lib/state.c userland/lib/log.c | -lssl -lcrypto */
+/* An appliance's key and certificate: made once, kept, never replaced silently. */
+/* LINK: userland/lib/identity.c userland/lib/certificate.c userland/lib/state.c userland/lib/log.c | -lssl -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,9 +15,10 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "device/identity.h"
+#include "lib/identity.h"
 
 static char dir[64], key_path[96], certificate_path[96];
+static const struct identity_kind device = { .stem = "device", .whose = "this Device" };
 
 static int make_dir(void **state)
 {
@@ -58,7 +59,7 @@ static void spill(const char *path, const char *data, size_t len)
 
 static void test_made_once(void **state)
 {
-	struct identity *identity = identity_open(dir);
+	struct identity *identity = identity_open(dir, &device);
 	char before[96], after[96];
 	struct stat st;
 
@@ -69,7 +70,7 @@ static void test_made_once(void **state)
 	identity_close(identity);
 	assert_int_equal(stat(key_path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	identity = identity_open(dir);
+	identity = identity_open(dir, &device);
 	assert_non_null(identity);
 	identity_fingerprint(identity, after);
 	assert_string_equal(before, after);
@@ -78,7 +79,7 @@ static void test_made_once(void **state)
 
 static void test_certificate(void **state)
 {
-	struct identity *identity = identity_open(dir);
+	struct identity *identity = identity_open(dir, &device);
 	X509 *certificate = identity_certificate(identity);
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
 	char host[256] = "", name[256] = "";
@@ -106,7 +107,7 @@ static void test_certificate(void **state)
 
 static void test_usable_for_tls(void **state)
 {
-	struct identity *identity = identity_open(dir);
+	struct identity *identity = identity_open(dir, &device);
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
 	(void)state;
@@ -118,13 +119,13 @@ static void test_usable_for_tls(void **state)
 /* A power cut between the two files leaves the key: the same identity goes on. */
 static void test_lost_certificate_is_made_from_the_key(void **state)
 {
-	struct identity *identity = identity_open(dir);
+	struct identity *identity = identity_open(dir, &device);
 	EVP_PKEY *key = EVP_PKEY_dup(identity_key(identity));
 
 	(void)state;
 	identity_close(identity);
 	unlink(certificate_path);
-	identity = identity_open(dir);
+	identity = identity_open(dir, &device);
 	assert_non_null(identity);
 	assert_int_equal(EVP_PKEY_eq(identity_key(identity), key), 1);
 	EVP_PKEY_free(key);
@@ -134,9 +135,9 @@ static void test_lost_certificate_is_made_from_the_key(void **state)
 static void test_lost_key_is_an_error(void **state)
 {
 	(void)state;
-	identity_close(identity_open(dir));
+	identity_close(identity_open(dir, &device));
 	unlink(key_path);
-	assert_null(identity_open(dir));
+	assert_null(identity_open(dir, &device));
 	assert_int_not_equal(access(key_path, F_OK), 0);
 }
 
@@ -146,7 +147,7 @@ static void test_broken_files_are_errors(void **state)
 	const char *const paths[] = { key_path, certificate_path };
 
 	(void)state;
-	identity_close(identity_open(dir));
+	identity_close(identity_open(dir, &device));
 	for (unsigned i = 0; i < 2; i++) {
 		size_t len = slurp(paths[i], good, sizeof(good));
 
@@ -159,13 +160,13 @@ static void test_broken_files_are_errors(void **state)
 			if (kind == 3)
 				memset(bad, 0, len);
 			spill(paths[i], bad, bad_len);
-			assert_null(identity_open(dir));
+			assert_null(identity_open(dir, &device));
 			/* It is as it was: for a person to judge. */
 			assert_int_equal(slurp(paths[i], good + 4096, 4096), bad_len);
 		}
 		spill(paths[i], good, len);
 	}
-	identity_close(identity_open(dir));
+	identity_close(identity_open(dir, &device));
 }
 
 static void test_mismatched_pair_is_an_error(void **state)
@@ -174,13 +175,13 @@ static void test_mismatched_pair_is_an_error(void **state)
 	size_t len;
 
 	(void)state;
-	identity_close(identity_open(dir));
+	identity_close(identity_open(dir, &device));
 	len = slurp(certificate_path, old, sizeof(old));
 	unlink(key_path);
 	unlink(certificate_path);
-	identity_close(identity_open(dir));
+	identity_close(identity_open(dir, &device));
 	spill(certificate_path, old, len);
-	assert_null(identity_open(dir));
+	assert_null(identity_open(dir, &device));
 }
 
 static void test_other_keys_are_refused(void **state)
@@ -192,7 +193,83 @@ static void test_other_keys_are_refused(void **state)
 	assert_true(PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL));
 	fclose(out);
 	EVP_PKEY_free(key);
-	assert_null(identity_open(dir));
+	assert_null(identity_open(dir, &device));
+}
+
+/* As a Manager's: a CA, and one that it certifies, each of a name of its own. */
+static X509 *issue(void *arg, EVP_PKEY *key)
+{
+	const struct certificate_extension extensions[] = {
+		{ NID_basic_constraints, arg ? "critical,CA:FALSE" : "critical,CA:TRUE,pathlen:0" },
+		{ NID_key_usage, arg ? "critical,digitalSignature" : "critical,keyCertSign" },
+		{ NID_subject_key_identifier, "hash" },
+		{ arg ? NID_authority_key_identifier : 0, "keyid:always" },
+		{ 0 },
+	};
+	const struct certificate_form form = {
+		.common_name = arg ? "Ger\xc3\xa4t" : "CA",
+		.key = key,
+		.from = certificate_now(),
+		.until = certificate_now() + CERTIFICATE_DAY_S,
+		.extensions = extensions,
+		.issuer = arg ? identity_certificate(arg) : NULL,
+		.issuer_key = arg ? identity_key(arg) : key,
+	};
+
+	return certificate_new(&form);
+}
+
+static void test_issued_by_another(void **state)
+{
+	const struct identity_kind ca_kind = { "device", "this test", issue, NULL };
+	struct identity *ca = identity_open(dir, &ca_kind), *identity;
+	const struct identity_kind kind = { "issued", "this test", issue, ca };
+	char path[96], before[96], after[96], name[65];
+	EVP_PKEY *key;
+
+	(void)state;
+	assert_int_equal(X509_check_ca(identity_certificate(ca)), 1);
+	identity = identity_open(dir, &kind);
+	assert_non_null(identity);
+	key = identity_key(identity);
+	assert_int_equal(X509_verify(identity_certificate(identity), identity_key(ca)), 1);
+	assert_int_equal(X509_check_issued(identity_certificate(ca), identity_certificate(identity)),
+			 X509_V_OK);
+	X509_NAME_get_text_by_NID(X509_get_subject_name(identity_certificate(identity)), NID_commonName, name,
+				  sizeof(name));
+	assert_string_equal(name, "Ger\xc3\xa4t");
+	identity_fingerprint(identity, before);
+	assert_int_equal(identity_renew(identity), 0);
+	identity_fingerprint(identity, after);
+	assert_string_not_equal(before, after);
+	assert_ptr_equal(identity_key(identity), key);
+	identity_close(identity);
+	identity = identity_open(dir, &kind);
+	identity_fingerprint(identity, before);
+	assert_string_equal(before, after);
+	identity_close(identity);
+	identity_close(ca);
+	snprintf(path, sizeof(path), "%s/issued.key", dir);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/issued.crt", dir);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* A renewal that cannot be stored is none: what was shown before is shown on. */
+static void test_unstored_renewal_is_none(void **state)
+{
+	struct identity *identity = identity_open(dir, &device);
+	char before[96], after[96], temporary[96];
+
+	(void)state;
+	identity_fingerprint(identity, before);
+	snprintf(temporary, sizeof(temporary), "%s/.device.crt.new", dir);
+	assert_int_equal(mkdir(temporary, 0700), 0);
+	assert_int_equal(identity_renew(identity), -1);
+	assert_int_equal(rmdir(temporary), 0);
+	identity_fingerprint(identity, after);
+	assert_string_equal(before, after);
+	identity_close(identity);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
@@ -208,6 +285,8 @@ int main(void)
 		CASE(test_broken_files_are_errors),
 		CASE(test_mismatched_pair_is_an_error),
 		CASE(test_other_keys_are_refused),
+		CASE(test_issued_by_another),
+		CASE(test_unstored_renewal_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

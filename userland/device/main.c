@@ -157,6 +157,7 @@ static void print_claim(struct daemon *daemon)
 
 static int open_state(struct daemon *daemon)
 {
+	static const struct identity_kind identity = { .stem = "device", .whose = "this Device" };
 	struct server *server = &daemon->server;
 
 	server->config = &daemon->config;
@@ -169,7 +170,7 @@ static int open_state(struct daemon *daemon)
 		log_error("out of memory or descriptors");
 		return -1;
 	}
-	daemon->identity = identity_open(daemon->config.state_dir);
+	daemon->identity = identity_open(daemon->config.state_dir, &identity);
 	server->accounts = daemon->identity ? account_open(daemon->config.state_dir) : NULL;
 	return server->accounts ? 0 : -1;
 }

@@ -6,7 +6,7 @@
 #include "device/account.h"
 #include "device/bus.h"
 #include "device/config.h"
-#include "device/identity.h"
+#include "lib/identity.h"
 
 /* Binds before it returns: privileges may be dropped after. All four outlive page_stop(). 0, or -1 after logging. */
 int page_start(const struct config *config, struct account_store *accounts, struct identity *identity,

@@ -10,8 +10,8 @@
 
 #include "device/api.h"
 #include "device/config.h"
-#include "device/identity.h"
 #include "device/page_files.h"
+#include "lib/identity.h"
 
 #define PAGE_CHUNK 65536
 

@@ -10,10 +10,10 @@
 #include "device/capture.h"
 #include "device/config.h"
 #include "device/hid.h"
-#include "device/identity.h"
 #include "device/input.h"
 #include "device/plan.h"
 #include "device/rfb.h"
+#include "lib/identity.h"
 #include "lib/loop.h"
 #include "lib/work.h"
 
