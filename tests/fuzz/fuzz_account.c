@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A typed claim code, a stored password hash, the accounts file: the first byte chooses, the rest is its span. */
-/* LINK: userland/lib/limit.c userland/lib/password.c userland/lib/state.c userland/lib/log.c userland/lib/source.c
- * userland/lib/loop.c | -largon2 -lcrypto -ljansson -lpthread */
+/* LINK: userland/lib/claim.c userland/lib/guess.c userland/lib/limit.c userland/lib/password.c userland/lib/state.c
+ * userland/lib/user.c userland/lib/log.c userland/lib/source.c userland/lib/loop.c | -largon2 -lcrypto -ljansson -lpthread */
 #include "userland/device/account.c" /* for the parsers that are its own */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,18 +15,18 @@ static void check(bool sound)
 /* Twelve letters, in any case, with blanks and hyphens anywhere: that and nothing else is the code. */
 static void claim_code(const char *typed)
 {
-	static const char code[CODE_SIZE] = "ABCD-EFGH-JK23", plain[] = "ABCDEFGHJK23";
+	static const char code[CLAIM_CODE_SIZE] = "ABCD-EFGH-JK23", plain[] = "ABCDEFGHJK23";
 	const char *at = typed;
 	size_t letters = 0;
 
-	while (letters < CODE_LETTERS) {
+	while (letters < CLAIM_LETTERS) {
 		at += strspn(at, "- ");
 		if (plain[letters] != (*at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at))
 			break;
 		letters++, at++;
 	}
 	at += strspn(at, "- ");
-	check(code_matches(code, typed) == (letters == CODE_LETTERS && !*at));
+	check(claim_matches(code, typed) == (letters == CLAIM_LETTERS && !*at));
 }
 
 static void file(const char *text, size_t len)
@@ -38,7 +38,8 @@ static void file(const char *text, size_t len)
 	if (root && load_users(&store, root)) {
 		check(store.user_count >= 1 && store.user_count <= USERS_MAX);
 		for (unsigned i = 0; i < store.user_count; i++)
-			check(name_valid(store.users[i].name) && password_hash_valid(store.users[i].hash));
+			check(user_name_valid(store.users[i].name) &&
+			      password_hash_valid(store.users[i].hash));
 	}
 	json_decref(root);
 }

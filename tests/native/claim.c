@@ -3,8 +3,9 @@
  * Gives a Device's state folder an owner before kvmnetd starts, by the calls
  * that the page makes: claim STATE_DIR USER, the password on standard input.
  */
-/* LINK: userland/device/account.c userland/lib/password.c userland/lib/limit.c userland/lib/state.c
- * userland/lib/log.c userland/lib/loop.c userland/lib/source.c | -largon2 -lcrypto -ljansson -lpthread */
+/* LINK: userland/device/account.c userland/lib/claim.c userland/lib/guess.c userland/lib/limit.c
+ * userland/lib/password.c userland/lib/state.c userland/lib/user.c userland/lib/log.c userland/lib/loop.c
+ * userland/lib/source.c | -largon2 -lcrypto -ljansson -lpthread */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The account store: claim, log-in, limits on guesses, what is on the disk. The clock is the test's. */
-/* LINK: userland/device/account.c userland/lib/limit.c userland/lib/password.c userland/lib/state.c
- * userland/lib/log.c userland/lib/source.c | -largon2 -lcrypto -ljansson -lpthread */
+/* LINK: userland/device/account.c userland/lib/claim.c userland/lib/guess.c userland/lib/limit.c
+ * userland/lib/password.c userland/lib/state.c userland/lib/user.c userland/lib/log.c userland/lib/source.c | -largon2 -lcrypto -ljansson -lpthread */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

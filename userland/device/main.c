@@ -18,6 +18,7 @@
 #include "device/page.h"
 #include "device/sandbox.h"
 #include "device/session.h"
+#include "lib/claim.h"
 #include "lib/log.h"
 #include "lib/version.h"
 
@@ -147,11 +148,7 @@ static void print_claim(struct daemon *daemon)
 	identity_fingerprint(daemon->identity, fingerprint);
 	if (!account_claim_code(daemon->server.accounts, code, sizeof(code)))
 		return;
-	printf("This Device has no owner yet. Open https://%s:%u/ and enter the claim code.\n"
-	       "Claim code:  %s\n"
-	       "Certificate: SHA-256 %s\n",
-	       daemon->server.host, daemon->config.https_port, code, fingerprint);
-	fflush(stdout);
+	claim_print("Device", daemon->server.host, daemon->config.https_port, code, fingerprint);
 	explicit_bzero(code, sizeof(code));
 }
 

@@ -47,6 +47,22 @@ bool password_hash(const char *password, char hash[PASSWORD_HASH_MAX])
 				     sizeof(salt), HASH_SIZE, hash, PASSWORD_HASH_MAX) == ARGON2_OK;
 }
 
+bool password_hash_nobody(char hash[PASSWORD_HASH_MAX])
+{
+	char random[33] = "";
+	unsigned char bytes[16];
+	bool ok;
+
+	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+		return false;
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		snprintf(random + 2 * i, 3, "%02x", bytes[i]);
+	ok = password_hash(random, hash);
+	OPENSSL_cleanse(random, sizeof(random));
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	return ok;
+}
+
 bool password_matches(const char *hash, const char *password)
 {
 	return argon2id_verify(hash, password, strlen(password)) == ARGON2_OK;

@@ -11,8 +11,10 @@
 void password_enter(void);
 void password_leave(void);
 
-/* Both only between enter and leave. */
+/* These only between enter and leave. */
 bool password_hash(const char *password, char hash[PASSWORD_HASH_MAX]);
+/* Of a password that nobody has: compared with where there is no such user, which then takes as long. */
+bool password_hash_nobody(char hash[PASSWORD_HASH_MAX]);
 bool password_matches(const char *hash,
 		      const char *password); /* in time that does not depend on where they differ */
 
