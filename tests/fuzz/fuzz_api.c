@@ -3,8 +3,8 @@
  * What a browser says before its body: the first two bytes are method and length, then come path, query, Content-Type,
  * Host, Origin, Cookie and body, a line each. Nobody is logged in, so that nothing but a claim or a log-in is taken.
  */
-/* LINK: userland/device/api.c userland/lib/body.c userland/lib/login.c userland/lib/log.c userland/lib/loop.c |
- * -lcrypto -ljansson */
+/* LINK: userland/device/api.c userland/lib/web_request.c userland/lib/body.c userland/lib/login.c
+ * userland/lib/log.c userland/lib/loop.c | -lcrypto -ljansson */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,13 +66,13 @@ static const char *line(const char *at, const char *end, char *field, size_t siz
 	return stop ? stop + 1 : end;
 }
 
-static bool of_this_origin(const struct api_caller *caller)
+static bool of_this_origin(const struct web_caller *caller)
 {
 	return caller->host[0] && strlen(caller->origin) == 8 + strlen(caller->host) &&
 	       !memcmp(caller->origin, "https://", 8) && !strcasecmp(caller->origin + 8, caller->host);
 }
 
-static void one(struct api *api, struct api_request *request)
+static void one(struct api *api, struct web_request *request)
 {
 	uint32_t login;
 	bool taken = api_check(api, request);
@@ -81,20 +81,20 @@ static void one(struct api *api, struct api_request *request)
 	check(api_may_upgrade(api, &request->caller, &login, NULL) ==
 	      (of_this_origin(&request->caller) ? claimed ? 401 : 409 : 403));
 	if (taken) {
-		check(request->method == API_GET || of_this_origin(&request->caller));
-		check(request->content_length <= API_BODY_MAX);
+		check(request->method == WEB_GET || of_this_origin(&request->caller));
+		check(request->content_length <= WEB_BODY);
 		check(!strcmp(request->path, "/api/v1/state") || !strcmp(request->path, "/api/v1/claim") ||
 		      (claimed && !strcmp(request->path, "/api/v1/login")));
 		api_run(api, request);
 	} else {
 		check(request->status >= 400 && request->status < 500 && request->json);
 	}
-	api_forget(request);
+	web_forget(request);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct api_request request;
+	static struct web_request request;
 	static struct api api;
 	const char *at = (const char *)data + 2, *end = (const char *)data + size;
 
@@ -112,7 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	at = line(at, end, request.caller.host, sizeof(request.caller.host));
 	at = line(at, end, request.caller.origin, sizeof(request.caller.origin));
 	at = line(at, end, request.caller.cookie, sizeof(request.caller.cookie));
-	request.body_len = (size_t)(end - at) < API_BODY_MAX ? (size_t)(end - at) : API_BODY_MAX;
+	request.body_len = (size_t)(end - at) < WEB_BODY ? (size_t)(end - at) : WEB_BODY;
+	request.body = malloc(request.body_len + 1);
 	memcpy(request.body, at, request.body_len);
 	one(&api, &request);
 	return 0;

@@ -15,7 +15,7 @@ from daemon import PASSWORD, USER, Daemon
 from test_web import Web, message
 
 SESSIONS = 32       # BUS_SESSIONS
-FROM_ONE_SOURCE = 128  # page_guests.c
+FROM_ONE_SOURCE = 128  # web_guests.c
 
 
 class Late(rfb.Client):

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/peer.h"
 #include "lib/user.h"
 
 #define BUS_DEPTH 64
-#define BUS_PEER_MAX 64
 #define BUS_SESSIONS 32
 
 struct bus;
@@ -32,7 +32,7 @@ struct bus_request {
 	uint64_t cookie; /* the asker's own, comes back in the answer */
 	int fd;
 	char user[USER_NAME_MAX + 1];
-	char peer[BUS_PEER_MAX];
+	char peer[PEER_TEXT_MAX];
 	uint64_t min_hw_seq; /* 0: at once */
 	uint32_t session_id;
 };
@@ -40,7 +40,7 @@ struct bus_request {
 struct bus_session {
 	uint32_t id;
 	char user[USER_NAME_MAX + 1];
-	char peer[BUS_PEER_MAX];
+	char peer[PEER_TEXT_MAX];
 	char encoding[16];
 	uint64_t since_ms;	 /* how long it is open */
 	uint64_t video_bytes;	 /* bytes of framebuffer updates handed to its socket or relay */

@@ -47,7 +47,7 @@ struct connection {
 	enum handshake_event event; /* acted upon once what is in hs.out is sent */
 	bool relay, silent, verifying, dead;
 	struct sockaddr_storage address;
-	char peer[BUS_PEER_MAX];
+	char peer[PEER_TEXT_MAX];
 	char relay_user[USER_NAME_MAX + 1];
 	struct handshake hs;
 	struct work_job job;
@@ -222,7 +222,7 @@ static enum next hand_over(struct connection *c)
 {
 	struct server *server = c->server;
 	struct stream stream = c->stream;
-	char user[USER_NAME_MAX + 1], peer[BUS_PEER_MAX];
+	char user[USER_NAME_MAX + 1], peer[PEER_TEXT_MAX];
 	uint8_t rest[sizeof(c->in)];
 	size_t len = c->in_used;
 	bool relay = c->relay;

@@ -16,7 +16,7 @@
 
 #define CONSOLES_MAX BUS_SESSIONS
 /* What a browser may have sent before it learns that the session does not take it: one turn of the library's buffer. */
-#define HELD_MAX PAGE_CHUNK
+#define HELD_MAX WEB_CHUNK
 /* Picture bytes that may wait in the kernel for the browser: more of them would be older Frames, not more speed. */
 #define UNSENT_BYTES 65536
 
@@ -28,7 +28,7 @@ struct page_console {
 	int fd;		   /* our end: non-blocking */
 	uint32_t login;
 	char user[USER_NAME_MAX + 1];
-	char peer[BUS_PEER_MAX];
+	char peer[PEER_TEXT_MAX];
 	size_t held_len, held_sent;
 	unsigned char held[HELD_MAX];
 };
@@ -65,7 +65,7 @@ static void console_free(struct page_console *console)
 	lws_set_opaque_user_data(console->browser, NULL);
 	if (console->relay) {
 		lws_set_opaque_user_data(console->relay, NULL);
-		lws_set_timeout(console->relay, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+		web_end(console->relay);
 	}
 	if (console->fd >= 0)
 		close(console->fd);
@@ -90,8 +90,8 @@ static bool watch(struct page_console *console)
 	both.filefd = dup(console->fd);
 	if (both.filefd < 0)
 		return false;
-	console->relay = lws_adopt_descriptor_vhost(console->page->vhost, LWS_ADOPT_RAW_FILE_DESC, both,
-						    "relay", NULL);
+	console->relay = lws_adopt_descriptor_vhost(web_vhost(console->page->web), LWS_ADOPT_RAW_FILE_DESC,
+						    both, "relay", NULL);
 	if (console->relay)
 		lws_set_opaque_user_data(console->relay, console);
 	return console->relay;
@@ -99,7 +99,7 @@ static bool watch(struct page_console *console)
 
 static bool hand_over(struct page_console *console, int fd)
 {
-	struct bus_request open = { .type = BUS_OPEN, .cookie = ++console->page->last_id, .fd = fd };
+	struct bus_request open = { .type = BUS_OPEN, .cookie = web_next_id(console->page->web), .fd = fd };
 
 	memcpy(open.user, console->user, sizeof(open.user));
 	memcpy(open.peer, console->peer, sizeof(open.peer));
@@ -125,8 +125,8 @@ static int established(struct page_console *console)
 /* Called when the library has nothing unsent for this browser: only then is more read. */
 static int to_browser(struct page_console *console)
 {
-	unsigned char *chunk = console->page->chunk + LWS_PRE;
-	ssize_t len = read(console->fd, chunk, PAGE_CHUNK);
+	unsigned char *chunk = web_chunk(console->page->web);
+	ssize_t len = read(console->fd, chunk, WEB_CHUNK);
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
 		if (console->relay)
@@ -179,18 +179,16 @@ static int from_browser(struct page_console *console, const void *in, size_t len
 
 static int filter(struct lws *wsi)
 {
-	struct page *page = page_of(wsi);
+	struct page *page = web_arg(wsi);
 	struct page_console *console;
-	struct api_caller caller;
+	struct web_caller caller;
 	char user[USER_NAME_MAX + 1];
 	uint32_t login;
 
 	if (!page_may_upgrade(wsi, "/api/v1/console", &caller, &login, user))
 		return 1;
-	if (count(page) >= CONSOLES_MAX) {
-		lws_return_http_status(wsi, 503, "Too many consoles are open.");
-		return 1;
-	}
+	if (count(page) >= CONSOLES_MAX)
+		return web_refuse(wsi, 503, "Too many consoles are open.");
 	console = console_new(page, wsi);
 	if (!console)
 		return 1;
@@ -256,6 +254,5 @@ void page_console_end_strangers(struct page *page)
 {
 	for (struct page_console *console = page->consoles; console; console = console->next)
 		if (!login_alive(page->api.logins, console->login))
-			lws_set_timeout(console->browser, PENDING_TIMEOUT_USER_REASON_BASE,
-					LWS_TO_KILL_ASYNC);
+			web_end(console->browser);
 }

@@ -55,7 +55,7 @@ void page_watch_changed(struct page *page)
 	page->status_outdated = true;
 	if (page->status_id)
 		return;
-	ask.cookie = ++page->last_id;
+	ask.cookie = web_next_id(page->web);
 	if (!bus_ask(page->api.bus, &ask))
 		return; /* the sweep asks again */
 	page->status_id = ask.cookie;
@@ -86,18 +86,18 @@ static int send_status(struct page_watcher *watcher)
 	struct page *page = watcher->page;
 	size_t len = page->status ? strlen(page->status) : 0;
 
-	if (!len || len > PAGE_CHUNK || watcher->sent == page->status_number)
+	if (!len || len > WEB_CHUNK || watcher->sent == page->status_number)
 		return 0;
 	watcher->sent = page->status_number;
-	memcpy(page->chunk + LWS_PRE, page->status, len);
-	return lws_write(watcher->wsi, page->chunk + LWS_PRE, len, LWS_WRITE_TEXT) < (int)len ? -1 : 0;
+	memcpy(web_chunk(page->web), page->status, len);
+	return lws_write(watcher->wsi, web_chunk(page->web), len, LWS_WRITE_TEXT) < (int)len ? -1 : 0;
 }
 
 static int filter(struct lws *wsi)
 {
-	struct page *page = page_of(wsi);
+	struct page *page = web_arg(wsi);
 	struct page_watcher *watcher;
-	struct api_caller caller;
+	struct web_caller caller;
 	unsigned watchers = 0;
 	uint32_t login;
 
@@ -107,8 +107,7 @@ static int filter(struct lws *wsi)
 		watchers++;
 	if (watchers < WATCHERS_MAX)
 		return watcher_new(page, wsi, login) ? 0 : 1;
-	lws_return_http_status(wsi, 503, "Too many pages are open.");
-	return 1;
+	return web_refuse(wsi, 503, "Too many pages are open.");
 }
 
 int page_watch_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
@@ -142,5 +141,5 @@ void page_watch_end_strangers(struct page *page)
 {
 	for (struct page_watcher *watcher = page->watchers; watcher; watcher = watcher->next)
 		if (!login_alive(page->api.logins, watcher->login))
-			lws_set_timeout(watcher->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+			web_end(watcher->wsi);
 }

@@ -22,7 +22,7 @@ struct session {
 
 	uint32_t id;
 	char user[USER_NAME_MAX + 1];
-	char peer[BUS_PEER_MAX];
+	char peer[PEER_TEXT_MAX];
 	uint64_t since_ns, last_input_ns;
 	uint64_t video_bytes, updates, keys, pointers;
 

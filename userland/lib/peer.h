@@ -10,6 +10,8 @@
 
 /* address: numeric; "::" takes IPv4 too. The descriptor, or -1 after logging why, in the name of who. */
 int peer_listen(const char *who, const char *address, uint16_t port);
+#define PEER_TEXT_MAX 64
+
 /* "192.0.2.1:5000" or "[2001:db8::1]:5000". */
 void peer_text(const struct sockaddr_storage *address, char *buf, size_t size);
 /* The same IPv4 address (also when mapped into IPv6), or the same IPv6 /64: one customer's line. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads web_dir into memory and finds files by their URL's path. HTTP is page_http.c's. */
-#include "device/page_files.h"
+/* Reads web_dir into memory and finds files by their URL's path. HTTP is web_http.c's. */
+#include "lib/web_files.h"
 
 #include <errno.h>
 #include <fts.h>
@@ -18,10 +18,10 @@
 #define FILE_SIZE_MAX (2 << 20)
 #define ALL_SIZE_MAX (16 << 20)
 
-struct page_files {
+struct web_files {
 	unsigned count;
 	size_t size;
-	struct page_file files[FILES_MAX];
+	struct web_file files[FILES_MAX];
 };
 
 /* Other files are not served: with nosniff a browser would not use them anyway. */
@@ -44,7 +44,7 @@ static const char *type_of(const char *name)
 	return NULL;
 }
 
-static bool read_file(struct page_file *file, const char *path, size_t len)
+static bool read_file(struct web_file *file, const char *path, size_t len)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	FILE *in = fopen(path, "re");
@@ -63,9 +63,9 @@ static bool read_file(struct page_file *file, const char *path, size_t len)
 	return true;
 }
 
-static void add(struct page_files *files, const FTSENT *entry, size_t root_len)
+static void add(struct web_files *files, const FTSENT *entry, size_t root_len)
 {
-	struct page_file *file = &files->files[files->count];
+	struct web_file *file = &files->files[files->count];
 	size_t len = (size_t)entry->fts_statp->st_size;
 
 	file->type = type_of(entry->fts_name);
@@ -89,13 +89,13 @@ static void add(struct page_files *files, const FTSENT *entry, size_t root_len)
 
 static int by_path(const void *a, const void *b)
 {
-	return strcmp(((const struct page_file *)a)->path, ((const struct page_file *)b)->path);
+	return strcmp(((const struct web_file *)a)->path, ((const struct web_file *)b)->path);
 }
 
-struct page_files *page_files_load(const char *dir)
+struct web_files *web_files_load(const char *dir)
 {
 	char *const roots[] = { (char *)dir, NULL };
-	struct page_files *files = calloc(1, sizeof(*files));
+	struct web_files *files = calloc(1, sizeof(*files));
 	size_t root_len = strlen(dir);
 	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	FTSENT *entry;
@@ -112,12 +112,12 @@ struct page_files *page_files_load(const char *dir)
 		fts_close(walk);
 	if (files && files->count)
 		qsort(files->files, files->count, sizeof(files->files[0]), by_path);
-	if (files && !page_files_find(files, "/"))
+	if (files && !web_files_find(files, "/"))
 		log_warn("%s/index.html: is missing: browsers get no page, only the API", dir);
 	return files;
 }
 
-void page_files_free(struct page_files *files)
+void web_files_free(struct web_files *files)
 {
 	for (unsigned i = 0; files && i < files->count; i++) {
 		free(files->files[i].path);
@@ -126,9 +126,9 @@ void page_files_free(struct page_files *files)
 	free(files);
 }
 
-const struct page_file *page_files_find(const struct page_files *files, const char *path)
+const struct web_file *web_files_find(const struct web_files *files, const char *path)
 {
-	struct page_file key = { .path = strcmp(path, "/") ? (char *)path : "/index.html" };
+	struct web_file key = { .path = strcmp(path, "/") ? (char *)path : "/index.html" };
 
 	return bsearch(&key, files->files, files->count, sizeof(key), by_path);
 }
