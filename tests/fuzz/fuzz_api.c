@@ -103,8 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!api.logins)
 		api.logins = login_table_new();
 	memset(&request, 0, sizeof(request));
-	request.method = data[0] % 4;
-	claimed = data[0] & 4;
+	request.method = (data[0] & 7) % (WEB_OTHER + 1);
+	claimed = data[0] & 8;
 	request.content_length = (int8_t)data[1] * 256L;
 	at = line(at, end, request.path, sizeof(request.path));
 	at = line(at, end, request.query, sizeof(request.query));
