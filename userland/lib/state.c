@@ -153,3 +153,15 @@ char *state_read(const char *dir, const char *name, size_t max, size_t *len)
 	}
 	return buf;
 }
+
+int state_remove(const char *dir, const char *name)
+{
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = dir_fd >= 0 && (!unlinkat(dir_fd, name, 0) || errno == ENOENT) && !fsync(dir_fd);
+
+	if (!ok)
+		log_error("%s/%s: cannot be removed: %s", dir, name, strerror(errno));
+	if (dir_fd >= 0)
+		close(dir_fd);
+	return ok ? 0 : -1;
+}

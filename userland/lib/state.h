@@ -13,4 +13,7 @@ int state_write(const char *dir, const char *name, const void *data, size_t len)
  * A file longer than max is EFBIG. */
 char *state_read(const char *dir, const char *name, size_t max, size_t *len);
 
+/* dir/name is gone, on the disk too; it may have been missing. 0, or -1 after logging. */
+int state_remove(const char *dir, const char *name);
+
 #endif
