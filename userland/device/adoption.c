@@ -273,12 +273,11 @@ bool adoption_renews(const struct adoption *adoption, const struct adoption *bef
 
 /* ---- file ---- */
 
-static json_t *addresses_of(const struct adoption *adoption)
+json_t *adoption_addresses_json(const struct adoption_address *address, unsigned count)
 {
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < adoption->address_count; i++) {
-		const struct adoption_address *address = &adoption->address[i];
+	for (; list && count; count--, address++) {
 		char text[ADOPTION_HOST_SIZE + 10];
 
 		snprintf(text, sizeof(text), strchr(address->host, ':') ? "[%s]:%u" : "%s:%u", address->host,
@@ -296,7 +295,8 @@ static json_t *json_of(const struct adoption *adoption)
 	if (ca && certificate)
 		json = json_pack("{s:{s:s, s:s}, s:s, s:s, s:o, s:b}", "manager", "id", adoption->id, "name",
 				 adoption->name, "ca", ca, "certificate", certificate, "addresses",
-				 addresses_of(adoption), "sole_owner", adoption->sole_owner);
+				 adoption_addresses_json(adoption->address, adoption->address_count),
+				 "sole_owner", adoption->sole_owner);
 	free(ca);
 	free(certificate);
 	return json;

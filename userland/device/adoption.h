@@ -51,6 +51,8 @@ int adoption_forget(const char *state_dir);				    /* likewise; none is as good 
 
 /* "HOST", "HOST:PORT", "ADDRESS", "[ADDRESS6]:PORT"; without a port it is 443. */
 bool adoption_parse_address(const char *text, struct adoption_address *address);
+json_t *adoption_addresses_json(const struct adoption_address *address,
+				unsigned count); /* NULL: out of memory */
 /* The name that key's holder has among a Manager's Devices. */
 #define ADOPTION_DEVICE_SIZE 64
 bool adoption_device_name(EVP_PKEY *key, char name[ADOPTION_DEVICE_SIZE]);
