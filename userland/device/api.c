@@ -154,7 +154,7 @@ static void end_sessions(struct api *api, const char *user)
 /* A full queue: the next announcement that is due says it. */
 static void tell_claimed(struct api *api)
 {
-	struct bus_request ask = { .type = BUS_CLAIMED, .fd = -1 };
+	struct bus_request ask = { .type = BUS_OWNER, .fd = -1 };
 
 	bus_ask(api->bus, &ask);
 }

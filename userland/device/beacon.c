@@ -66,7 +66,7 @@ static size_t seal(struct beacon *beacon, enum discovery_type type, const uint8_
 		   uint8_t data[DISCOVERY_MAX])
 {
 	struct server *server = beacon->server;
-	const char *name = *beacon->config->discovery_name ? beacon->config->discovery_name : server->host;
+	const char *name = *server->settings.name ? server->settings.name : server->host;
 	struct discovery_message message = {
 		.type = type,
 		.role = DISCOVERY_DEVICE,
@@ -78,6 +78,8 @@ static size_t seal(struct beacon *beacon, enum discovery_type type, const uint8_
 		.state = account_claimed(server->accounts) ? DISCOVERY_STANDALONE : DISCOVERY_UNCLAIMED,
 	};
 
+	if (manager_id(server->manager, message.manager))
+		message.state = DISCOVERY_MANAGED;
 	log_clean(message.name, sizeof(message.name), name);
 	memcpy(message.nonce, nonce, sizeof(message.nonce));
 	return discovery_seal(&message, beacon->key, data);

@@ -46,9 +46,12 @@ void bus_free(struct bus *bus)
 
 	if (!bus)
 		return;
-	while (bus_take_request(bus, &request))
+	while (bus_take_request(bus, &request)) {
 		if (request.type == BUS_OPEN)
 			close(request.fd);
+		if (request.type == BUS_SETTINGS)
+			free(request.settings);
+	}
 	close(bus->request_fd);
 	pthread_mutex_destroy(&bus->lock);
 	free(bus);

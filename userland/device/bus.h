@@ -16,6 +16,7 @@
 #define BUS_SESSIONS 32
 
 struct bus;
+struct settings;
 
 /* Page thread to session thread. */
 enum bus_request_type {
@@ -24,7 +25,8 @@ enum bus_request_type {
 	BUS_CANCEL, /* the asker of cookie is gone: it is answered at once */
 	BUS_DISCONNECT, /* end session_id; its person is told by user */
 	BUS_PASSWORD,	/* user has a new one: end the sessions that the old one opened */
-	BUS_CLAIMED,	/* this Device has an owner now */
+	BUS_OWNER,	/* this Device has another owner or Manager now */
+	BUS_SETTINGS,	/* settings hold from now on */
 };
 
 struct bus_request {
@@ -35,6 +37,7 @@ struct bus_request {
 	char peer[PEER_TEXT_MAX];
 	uint64_t min_hw_seq; /* 0: at once */
 	uint32_t session_id;
+	struct settings *settings; /* malloc'd; passes ownership */
 };
 
 struct bus_session {

@@ -168,8 +168,14 @@ static int open_state(struct daemon *daemon)
 		return -1;
 	}
 	daemon->identity = identity_open(daemon->config.state_dir, &identity);
-	server->accounts = daemon->identity ? account_open(daemon->config.state_dir) : NULL;
-	return server->accounts ? 0 : -1;
+	if (!daemon->identity)
+		return -1;
+	server->manager = manager_open(daemon->config.state_dir, identity_key(daemon->identity));
+	server->accounts = server->manager ? account_open(daemon->config.state_dir) : NULL;
+	settings_defaults(&server->settings, &daemon->config);
+	if (!server->accounts || settings_load(daemon->config.state_dir, &server->settings))
+		return -1;
+	return 0;
 }
 
 static int open_rooms(struct daemon *daemon)
@@ -223,6 +229,7 @@ static void close_all(struct daemon *daemon)
 	status_close(server);
 	if (server->accounts)
 		account_close(server->accounts);
+	manager_close(server->manager);
 	if (daemon->identity)
 		identity_close(daemon->identity);
 	bus_free(server->bus);

@@ -33,13 +33,17 @@ const char *screen_signal_text(uint32_t signal)
 static void set_name(struct server *server)
 {
 	const char *text = screen_signal_text(server->mode.signal);
+	const char *name = *server->settings.name ? server->settings.name : server->host;
 
-	if (*text)
-		snprintf(server->name, sizeof(server->name), "%s: %s", server->host, text);
-	else
-		snprintf(server->name, sizeof(server->name), "%s", server->host);
+	snprintf(server->name, sizeof(server->name), "%s%s%s", name, *text ? ": " : "", text);
 	for (struct session *session = server->sessions; session; session = session->next)
 		session->plan.notes |= PLAN_NAME;
+}
+
+void screen_rename(struct server *server)
+{
+	set_name(server);
+	update_pump(server);
 }
 
 static void follow_all(struct server *server, bool changed)

@@ -11,8 +11,10 @@
 #include "device/config.h"
 #include "device/hid.h"
 #include "device/input.h"
+#include "device/manager.h"
 #include "device/plan.h"
 #include "device/rfb.h"
+#include "device/settings.h"
 #include "lib/identity.h"
 #include "lib/loop.h"
 #include "lib/work.h"
@@ -25,7 +27,9 @@ struct status;
 struct server {
 	struct loop *loop;
 	const struct config *config;
+	struct settings settings; /* of this thread; the page thread has its own */
 	struct account_store *accounts;
+	struct manager *manager;
 	struct bus *bus;
 	struct capture *capture;
 	struct hid *hid;
@@ -67,8 +71,13 @@ void status_changed(struct server *server);
 int screen_open(struct server *server);
 const char *screen_signal_text(uint32_t signal);
 
+/* This Device has another name. */
+void screen_rename(struct server *server);
+
 /* session.c: the Target's keyboard LEDs changed. */
 void session_tell_leds(struct server *server);
+/* The idle time-out is another one. */
+void session_retime(struct server *server);
 
 /* update.c */
 void update_pump(struct server *server);

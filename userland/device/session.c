@@ -247,7 +247,7 @@ static void session_ready(struct loop_source *source, uint32_t events)
 /* false when the session was ended. */
 static bool check_idle(struct session *session)
 {
-	uint64_t limit = session->server->config->idle_timeout_s * SECOND;
+	uint64_t limit = session->server->settings.session_timeout_s * SECOND;
 	uint64_t idle = loop_now_ns() - session->last_input_ns;
 
 	if (!limit)
@@ -258,6 +258,18 @@ static bool check_idle(struct session *session)
 	}
 	loop_timer_arm(session->server->loop, &session->timer, limit - idle);
 	return true;
+}
+
+void session_retime(struct server *server)
+{
+	struct session *session, *next;
+
+	for (session = server->sessions; session; session = next) {
+		next = session->next;
+		/* Its timer is due at once otherwise, and looks. */
+		if (!session->more_input)
+			check_idle(session);
+	}
 }
 
 static void timer_expired(struct loop_timer *timer)

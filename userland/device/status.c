@@ -134,6 +134,20 @@ static void end_sessions_of(struct server *server, const char *user)
 	channel_drop_user(server, user);
 }
 
+/* Takes settings. */
+static void apply(struct server *server, struct settings *settings)
+{
+	bool renamed = strcmp(settings->name, server->settings.name);
+
+	server->settings = *settings;
+	free(settings);
+	session_retime(server);
+	if (!renamed)
+		return;
+	screen_rename(server);
+	beacon_changed(server->beacon);
+}
+
 static void take(struct server *server, const struct bus_request *request)
 {
 	switch (request->type) {
@@ -152,8 +166,11 @@ static void take(struct server *server, const struct bus_request *request)
 	case BUS_PASSWORD:
 		end_sessions_of(server, request->user);
 		break;
-	case BUS_CLAIMED:
+	case BUS_OWNER:
 		beacon_changed(server->beacon);
+		break;
+	case BUS_SETTINGS:
+		apply(server, request->settings);
 		break;
 	}
 }

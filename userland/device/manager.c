@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One adoption under a mutex. What makes it sound, and its file, is adoption.c's. */
+#include "device/manager.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+
+struct manager {
+	pthread_mutex_t mutex;
+	char *state_dir;
+	EVP_PKEY *own;
+	struct adoption *adoption; /* NULL: none */
+};
+
+struct manager *manager_open(const char *state_dir, EVP_PKEY *own)
+{
+	struct manager *manager = calloc(1, sizeof(*manager));
+
+	if (!manager) {
+		log_error("manager: out of memory");
+		return NULL;
+	}
+	pthread_mutex_init(&manager->mutex, NULL);
+	manager->own = own;
+	manager->state_dir = strdup(state_dir);
+	if (manager->state_dir && !adoption_load(state_dir, &manager->adoption))
+		return manager;
+	manager_close(manager);
+	return NULL;
+}
+
+void manager_close(struct manager *manager)
+{
+	if (!manager)
+		return;
+	adoption_free(manager->adoption);
+	pthread_mutex_destroy(&manager->mutex);
+	free(manager->state_dir);
+	free(manager);
+}
+
+bool manager_id(struct manager *manager, uint8_t id[CERTIFICATE_ID_SIZE])
+{
+	bool managed;
+
+	pthread_mutex_lock(&manager->mutex);
+	managed = manager->adoption;
+	if (managed)
+		managed = certificate_id(X509_get0_pubkey(manager->adoption->ca), id);
+	pthread_mutex_unlock(&manager->mutex);
+	return managed;
+}
+
+struct adoption *manager_adoption(struct manager *manager)
+{
+	struct adoption *copy = NULL;
+
+	pthread_mutex_lock(&manager->mutex);
+	if (manager->adoption)
+		copy = malloc(sizeof(*copy));
+	if (copy) {
+		*copy = *manager->adoption;
+		X509_up_ref(copy->ca);
+		X509_up_ref(copy->certificate);
+	}
+	pthread_mutex_unlock(&manager->mutex);
+	return copy;
+}
+
+/* With the mutex held: may it take the place of what is there? */
+static enum manager_result judge(const struct manager *manager, struct adoption *adoption, bool logged_in,
+				 const char **why)
+{
+	const struct adoption *before = manager->adoption;
+
+	*why = adoption_judge(adoption, manager->own, time(NULL));
+	if (*why)
+		return MANAGER_INVALID;
+	/* A renewal leaves all but the certificate, the name and the addresses as it was. */
+	if (before && !X509_cmp(adoption->ca, before->ca))
+		adoption->sole_owner = before->sole_owner;
+	if (adoption_renews(adoption, before))
+		return MANAGER_OK;
+	if (!logged_in)
+		return MANAGER_STRANGER;
+	return before && strcmp(before->id, adoption->id) ? MANAGER_OTHER : MANAGER_OK;
+}
+
+enum manager_result manager_adopt(struct manager *manager, struct adoption *adoption, bool logged_in,
+				  const char **why)
+{
+	enum manager_result result;
+
+	pthread_mutex_lock(&manager->mutex);
+	result = judge(manager, adoption, logged_in, why);
+	if (result == MANAGER_OK && adoption_store(manager->state_dir, adoption))
+		result = MANAGER_FAILED;
+	if (result == MANAGER_OK) {
+		adoption_free(manager->adoption);
+		manager->adoption = adoption;
+		adoption = NULL;
+	}
+	pthread_mutex_unlock(&manager->mutex);
+	adoption_free(adoption);
+	return result;
+}
+
+enum manager_result manager_leave(struct manager *manager, bool *sole_owner)
+{
+	enum manager_result result = MANAGER_OK;
+
+	*sole_owner = false;
+	pthread_mutex_lock(&manager->mutex);
+	if (manager->adoption && adoption_forget(manager->state_dir)) {
+		result = MANAGER_FAILED;
+	} else if (manager->adoption) {
+		*sole_owner = manager->adoption->sole_owner;
+		adoption_free(manager->adoption);
+		manager->adoption = NULL;
+	}
+	pthread_mutex_unlock(&manager->mutex);
+	return result;
+}
+
+const char *manager_text(enum manager_result result)
+{
+	switch (result) {
+	case MANAGER_OK:
+		return "Done.";
+	case MANAGER_INVALID:
+		return "What the Manager brought is not sound.";
+	case MANAGER_OTHER:
+		return "This Device belongs to another Manager: it must be released there first.";
+	case MANAGER_STRANGER:
+		return "Log in first.";
+	case MANAGER_FAILED:
+		break;
+	}
+	return "It could not be stored. The Device's log says why.";
+}
