@@ -164,7 +164,7 @@ void adoption_free(struct adoption *adoption)
 
 /* ---- judgement ---- */
 
-static void hex(const uint8_t *bytes, size_t len, char *text)
+void adoption_hex(const uint8_t *bytes, size_t len, char *text)
 {
 	for (size_t i = 0; i < len; i++)
 		sprintf(text + 2 * i, "%02x", bytes[i]);
@@ -176,7 +176,7 @@ bool adoption_device_name(EVP_PKEY *key, char name[ADOPTION_DEVICE_SIZE])
 
 	if (!certificate_id(key, id))
 		return false;
-	hex(id, CERTIFICATE_ID_SIZE / 2, name);
+	adoption_hex(id, CERTIFICATE_ID_SIZE / 2, name);
 	strcat(name, ".device.kvmnet.internal");
 	return true;
 }
@@ -191,7 +191,7 @@ static const char *judge_ca(const struct adoption *adoption)
 		return "The certificate of the Manager's CA is none of a CA that signed itself.";
 	if (!certificate_id(key, hash))
 		return "The certificate of the Manager's CA has no usable key.";
-	hex(hash, sizeof(hash), id);
+	adoption_hex(hash, sizeof(hash), id);
 	return strcmp(id, adoption->id) ? "The Manager's id is not that of its CA's key." : NULL;
 }
 

@@ -57,4 +57,7 @@ json_t *adoption_addresses_json(const struct adoption_address *address,
 #define ADOPTION_DEVICE_SIZE 64
 bool adoption_device_name(EVP_PKEY *key, char name[ADOPTION_DEVICE_SIZE]);
 
+/* Writes 2 * len digits and NUL. */
+void adoption_hex(const uint8_t *bytes, size_t len, char *text);
+
 #endif
