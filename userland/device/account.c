@@ -325,6 +325,27 @@ enum account_result account_set_password(struct account_store *store, const stru
 	return result;
 }
 
+enum account_result account_disown(struct account_store *store)
+{
+	char code[CLAIM_CODE_SIZE] = "";
+	bool ok;
+
+	pthread_mutex_lock(&store->mutex);
+	ok = claim_start(&store->claim) && !state_remove(store->state_dir, FILE_NAME);
+	if (ok) {
+		OPENSSL_cleanse(store->users, sizeof(store->users));
+		store->user_count = 0;
+		memcpy(code, store->claim.code, sizeof(code));
+	}
+	pthread_mutex_unlock(&store->mutex);
+	if (!ok)
+		return ACCOUNT_FAILED;
+	printf("Claim code:  %s (this Device was released and has no owner any more)\n", code);
+	fflush(stdout);
+	OPENSSL_cleanse(code, sizeof(code));
+	return ACCOUNT_OK;
+}
+
 const char *account_text(enum account_result result)
 {
 	switch (result) {

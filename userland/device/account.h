@@ -39,6 +39,8 @@ enum account_result account_verify(struct account_store *store, const struct soc
 enum account_result account_set_password(struct account_store *store, const struct sockaddr *peer,
 					 const char *user, const char *old_password,
 					 const char *new_password);
+/* Nobody owns this Device any more: all users go, and there is a new claim code, which is shown. */
+enum account_result account_disown(struct account_store *store);
 /* A sentence a person can act on. */
 const char *account_text(enum account_result result);
 

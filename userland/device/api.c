@@ -3,7 +3,7 @@
  * Routes of the API and who may use them. HTTP itself is web_http.c's, passwords
  * and their limits are account.c's, JSON of the status is api_status.c's.
  */
-#include "device/api.h"
+#include "device/api_parts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +51,11 @@ static const struct api_route routes[] = {
 	  { "old_password", "new_password" } },
 	{ { WEB_GET, "/api/v1/status", 0 }, false, true, run_status, 0, { NULL } },
 	{ { WEB_DELETE, "/api/v1/sessions/*", 0 }, false, true, run_disconnect, 0, { NULL } },
+	/* A renewal needs no login: manager.h. */
+	{ { WEB_POST, "/api/v1/adoption", 2 * WEB_BODY }, true, false, api_run_adopt, 0, { NULL } },
+	{ { WEB_DELETE, "/api/v1/adoption", 0 }, false, true, api_run_release, 0, { NULL } },
+	{ { WEB_GET, "/api/v1/settings", 0 }, false, true, api_run_get_settings, 0, { NULL } },
+	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, false, true, api_run_put_settings, 0, { NULL } },
 };
 
 static const struct api_route *route_of(const struct web_request *request)
@@ -90,6 +95,24 @@ bool api_check(struct api *api, struct web_request *request)
 	return !request->status;
 }
 
+/* What belongs to a login or opens one is a person's. */
+bool api_check_manager(struct api *api, struct web_request *request)
+{
+	static const char login[] = "/api/v1/logout", password[] = "/api/v1/password";
+	struct adoption *adoption;
+
+	if (!web_find_route(request, routes, COUNT(routes), sizeof(routes[0])))
+		return false;
+	if (!route_of(request)->login || !strcmp(request->path, login) || !strcmp(request->path, password))
+		web_error(request, 403, "This is for people who log in here.");
+	else
+		web_check_body(request);
+	adoption = manager_adoption(api->manager);
+	snprintf(request->user, sizeof(request->user), "%s", adoption ? adoption->name : "");
+	adoption_free(adoption);
+	return !request->status;
+}
+
 void api_run(struct api *api, struct web_request *request)
 {
 	route_of(request)->run(api, request);
@@ -97,9 +120,20 @@ void api_run(struct api *api, struct web_request *request)
 
 static void run_state(struct api *api, struct web_request *request)
 {
+	json_t *manager = api_manager_json(api, false);
+
 	web_answer(request, 200,
-		   json_pack("{s:b, s:s, s:s}", "claimed", account_claimed(api->accounts), "product",
-			     "kvmnet", "version", KVMNET_VERSION));
+		   json_pack("{s:b, s:b, s:o*, s:s, s:s}", "claimed", account_claimed(api->accounts),
+			     "managed", manager != NULL, "manager", manager, "product", "kvmnet", "version",
+			     KVMNET_VERSION));
+}
+
+bool api_submit(struct api *api, struct web_request *request, struct job *job)
+{
+	if (job_submit(api->jobs, job))
+		return true;
+	web_error(request, 503, "Too many people are logging in at this moment: try again.");
+	return false;
 }
 
 static void run_job(struct api *api, struct web_request *request)
@@ -115,8 +149,8 @@ static void run_job(struct api *api, struct web_request *request)
 	snprintf(job.user, sizeof(job.user), "%s", request->user);
 	if (wrong)
 		web_error(request, 400, wrong);
-	else if (!job_submit(api->jobs, &job))
-		web_error(request, 503, "Too many people are logging in at this moment: try again.");
+	else
+		api_submit(api, request, &job);
 	OPENSSL_cleanse(&job, sizeof(job));
 }
 
@@ -142,7 +176,7 @@ static int status_of(enum account_result result, enum job_type type)
 }
 
 /* Whoever stole the old password is to be out, wherever he came in. */
-static void end_sessions(struct api *api, const char *user)
+void api_end_sessions(struct api *api, const char *user)
 {
 	struct bus_request ask = { .type = BUS_PASSWORD, .fd = -1 };
 
@@ -151,8 +185,7 @@ static void end_sessions(struct api *api, const char *user)
 		log_error("api: the sessions of %s go on, the Device is busy: disconnect them", user);
 }
 
-/* A full queue: the next announcement that is due says it. */
-static void tell_claimed(struct api *api)
+void api_tell_owner(struct api *api)
 {
 	struct bus_request ask = { .type = BUS_OWNER, .fd = -1 };
 
@@ -161,20 +194,25 @@ static void tell_claimed(struct api *api)
 
 void api_job_effects(struct api *api, const struct job *job, uint32_t login)
 {
+	api_manage_effects(api, job);
 	if (job->result != ACCOUNT_OK)
 		return;
 	if (job->type == JOB_CLAIM)
-		tell_claimed(api);
+		api_tell_owner(api);
 	if (job->type != JOB_PASSWORD)
 		return;
 	login_end_others(api->logins, job->user, login);
-	end_sessions(api, job->user);
+	api_end_sessions(api, job->user);
 }
 
 void api_job_done(struct api *api, struct web_request *request, const struct job *job)
 {
 	char token[LOGIN_TOKEN_SIZE];
 
+	if (job->type >= JOB_ADOPT) {
+		api_manage_done(api, request, job);
+		return;
+	}
 	if (job->result != ACCOUNT_OK) {
 		account_error(request, status_of(job->result, job->type), job->result);
 		return;
@@ -214,10 +252,10 @@ static void run_status(struct api *api, struct web_request *request)
 		web_error(request, 503, "The Device is busy: try again.");
 }
 
-void api_status(struct web_request *request, const struct bus_status *status)
+void api_status(struct api *api, struct web_request *request, const struct bus_status *status)
 {
 	request->status = 200;
-	request->json = api_status_json(status, request->user);
+	request->json = api_status_json(api, status, request->user);
 }
 
 void api_expire(struct api *api, struct web_request *request)

@@ -12,6 +12,7 @@
 #include "device/account.h"
 #include "device/bus.h"
 #include "device/job.h"
+#include "device/link.h"
 #include "lib/login.h"
 #include "lib/web_request.h"
 
@@ -22,21 +23,26 @@ struct api {
 	struct login_table *logins;
 	struct job_queue *jobs;
 	struct bus *bus;
+	struct manager *manager;
+	struct link *link;
+	struct settings settings; /* as they hold */
 };
 
 /* Everything that can be judged before the body. true: go on. */
 bool api_check(struct api *api, struct web_request *request);
+/* Likewise of a request that came over the link: the Manager has an owner's rights. */
+bool api_check_manager(struct api *api, struct web_request *request);
 /* Answers, or leaves status 0: api_job_done(), api_status() or api_expire() then answers. */
 void api_run(struct api *api, struct web_request *request);
 /* What a job changes for others than who asked for it, whose login (0: none) stays. Then the answer. */
 void api_job_effects(struct api *api, const struct job *job, uint32_t login);
 void api_job_done(struct api *api, struct web_request *request, const struct job *job);
-void api_status(struct web_request *request, const struct bus_status *status);
+void api_status(struct api *api, struct web_request *request, const struct bus_status *status);
 void api_expire(struct api *api, struct web_request *request);
 
 /* May this caller open a WebSocket? 0 and *login, user (may be NULL); else the HTTP status to refuse with. */
 int api_may_upgrade(struct api *api, const struct web_caller *caller, uint32_t *login, char *user);
 /* The status as JSON, malloc'd; NULL: out of memory. user: who reads it. */
-char *api_status_json(const struct bus_status *status, const char *user);
+char *api_status_json(struct api *api, const struct bus_status *status, const char *user);
 
 #endif

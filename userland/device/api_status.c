@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The Device's status as JSON, for the API and for pages that watch it. */
-#include "device/api.h"
+#include "device/api_parts.h"
 
 #include <jansson.h>
 
@@ -49,11 +49,12 @@ static json_t *session_json(const struct bus_session *session)
 			 (json_int_t)session->pointers);
 }
 
-char *api_status_json(const struct bus_status *status, const char *user)
+char *api_status_json(struct api *api, const struct bus_status *status, const char *user)
 {
 	json_t *sessions = json_array();
-	json_t *root = json_pack("{s:s, s:o, s:o, s:o}", "user", user, "capture", capture_json(status),
-				 "target", target_json(status), "sessions", sessions);
+	json_t *root = json_pack("{s:s, s:o*, s:o, s:o, s:o}", "user", user, "manager",
+				 api_manager_json(api, true), "capture", capture_json(status), "target",
+				 target_json(status), "sessions", sessions);
 	char *text;
 
 	for (uint32_t i = 0; root && i < status->session_count && i < BUS_SESSIONS; i++)

@@ -18,7 +18,6 @@
 #include <openssl/rand.h>
 
 #include "device/resolve.h"
-#include "lib/boot.h"
 #include "lib/discovery_gate.h"
 #include "lib/discovery_socket.h"
 #include "lib/log.h"
@@ -55,7 +54,7 @@ struct beacon {
 	struct loop_source changes; /* netlink's news of addresses and interfaces */
 	struct loop_timer announce, settle;
 	struct discovery_paths everyone;
-	uint64_t boot, sequence;
+	uint64_t sequence;
 	unsigned interval_s;
 	struct counts counts;
 	uint8_t announcement[DISCOVERY_MAX]; /* the last one, for Managers whose names are still looked up */
@@ -70,7 +69,7 @@ static size_t seal(struct beacon *beacon, enum discovery_type type, const uint8_
 	struct discovery_message message = {
 		.type = type,
 		.role = DISCOVERY_DEVICE,
-		.boot = beacon->boot,
+		.boot = server->boot,
 		.sequence = ++beacon->sequence,
 		.model = MODEL,
 		.firmware = KVMNET_VERSION,
@@ -319,7 +318,7 @@ static int set_up(struct beacon *beacon)
 		log_error("discovery: out of memory or random numbers");
 		return -1;
 	}
-	if (boot_count(config->state_dir, &beacon->boot))
+	if (!beacon->server->boot)
 		return -1;
 	if (config->managers.count) {
 		beacon->resolver = resolve_open(beacon->server->loop, &config->managers,

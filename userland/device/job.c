@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One thread with a bounded ring of account calls. Who asked, and what is answered, is api.c's. */
+/* One thread with a bounded ring of calls. Who asked, and what is answered, is api.c's. */
 #include "device/job.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 /* Counters run freely: taken <= done <= submitted <= taken + JOBS_MAX. */
 struct job_queue {
-	struct account_store *accounts;
+	struct job_stores stores;
 	void (*wake)(void *arg);
 	void *arg;
 	pthread_t thread;
@@ -30,8 +30,23 @@ static void name_user(struct job *job, const char *name)
 	job->user[len] = '\0';
 }
 
-static void run(struct account_store *accounts, struct job *job)
+/* The owner first: were it the other way round, a power cut between would leave one whose password nobody knows. */
+static enum account_result release(const struct job_stores *stores)
 {
+	struct adoption *adoption = manager_adoption(stores->manager);
+	enum account_result result = ACCOUNT_OK;
+
+	if (adoption && adoption->sole_owner)
+		result = account_disown(stores->accounts);
+	adoption_free(adoption);
+	if (result == ACCOUNT_OK && manager_leave(stores->manager) != MANAGER_OK)
+		result = ACCOUNT_FAILED;
+	return result;
+}
+
+static void run(const struct job_stores *stores, struct job *job)
+{
+	struct account_store *accounts = stores->accounts;
 	const struct sockaddr *peer = (const struct sockaddr *)&job->peer;
 	char(*fields)[BODY_FIELD_SIZE] = job->fields;
 
@@ -46,6 +61,15 @@ static void run(struct account_store *accounts, struct job *job)
 		break;
 	case JOB_PASSWORD:
 		job->result = account_set_password(accounts, peer, job->user, fields[0], fields[1]);
+		break;
+	case JOB_ADOPT:
+		job->adopted = manager_adopt(stores->manager, job->adoption, job->logged_in, &job->why);
+		break;
+	case JOB_RELEASE:
+		job->result = release(stores);
+		break;
+	case JOB_SETTINGS:
+		job->result = settings_store(stores->state_dir, &job->settings) ? ACCOUNT_FAILED : ACCOUNT_OK;
 		break;
 	}
 	OPENSSL_cleanse(job->fields, sizeof(job->fields));
@@ -63,7 +87,7 @@ static void *work(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&queue->mutex);
-		run(queue->accounts, &queue->jobs[queue->done % JOBS_MAX]);
+		run(&queue->stores, &queue->jobs[queue->done % JOBS_MAX]);
 		pthread_mutex_lock(&queue->mutex);
 		queue->done++;
 		pthread_mutex_unlock(&queue->mutex);
@@ -74,14 +98,14 @@ static void *work(void *arg)
 	return NULL;
 }
 
-struct job_queue *job_queue_new(struct account_store *accounts, void (*wake)(void *arg), void *arg)
+struct job_queue *job_queue_new(const struct job_stores *stores, void (*wake)(void *arg), void *arg)
 {
 	struct job_queue *queue = calloc(1, sizeof(*queue));
 	int error;
 
 	if (!queue)
 		return NULL;
-	queue->accounts = accounts;
+	queue->stores = *stores;
 	queue->wake = wake;
 	queue->arg = arg;
 	pthread_mutex_init(&queue->mutex, NULL);
@@ -103,6 +127,9 @@ void job_queue_free(struct job_queue *queue)
 	pthread_cond_signal(&queue->submit);
 	pthread_mutex_unlock(&queue->mutex);
 	pthread_join(queue->thread, NULL);
+	for (; queue->done != queue->submitted; queue->done++)
+		if (queue->jobs[queue->done % JOBS_MAX].type == JOB_ADOPT)
+			adoption_free(queue->jobs[queue->done % JOBS_MAX].adoption);
 	pthread_cond_destroy(&queue->submit);
 	pthread_mutex_destroy(&queue->mutex);
 	OPENSSL_cleanse(queue, sizeof(*queue));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Account calls for the page thread: a password hash takes 50 ms, which no page, picture or key may wait for. */
+/* What takes long, for the page thread: a password hash takes 50 ms, a disk perhaps more, and no page, picture or key may
+ * wait for either. */
 #ifndef KVMNET_DEVICE_JOB_H
 #define KVMNET_DEVICE_JOB_H
 
@@ -8,12 +9,14 @@
 #include <sys/socket.h>
 
 #include "device/account.h"
+#include "device/manager.h"
+#include "device/settings.h"
 #include "lib/body.h"
 #include "lib/user.h"
 
 #define JOBS_MAX 16
 
-enum job_type { JOB_CLAIM, JOB_LOGIN, JOB_PASSWORD };
+enum job_type { JOB_CLAIM, JOB_LOGIN, JOB_PASSWORD, JOB_ADOPT, JOB_RELEASE, JOB_SETTINGS };
 
 struct job {
 	uint64_t id; /* the asker's own */
@@ -22,12 +25,26 @@ struct job {
 	char user[USER_NAME_MAX + 1]; /* JOB_PASSWORD: who is logged in; else who it was about, after */
 	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* as the request gives them; wiped once done */
 	enum account_result result;
+	/* JOB_ADOPT */
+	struct adoption *adoption; /* malloc'd; passes ownership */
+	bool logged_in;
+	enum manager_result adopted;
+	const char *why; /* NULL, or more than adopted says */
+	/* JOB_SETTINGS */
+	struct settings settings;
+};
+
+/* What jobs work on: borrowed. */
+struct job_stores {
+	struct account_store *accounts;
+	struct manager *manager;
+	const char *state_dir;
 };
 
 struct job_queue;
 
 /* wake: called on the worker after each job that is done. NULL with errno. */
-struct job_queue *job_queue_new(struct account_store *accounts, void (*wake)(void *arg), void *arg);
+struct job_queue *job_queue_new(const struct job_stores *stores, void (*wake)(void *arg), void *arg);
 /* Waits for the job that runs; forgets the others. */
 void job_queue_free(struct job_queue *queue);
 /* Copies job; false: JOBS_MAX are waiting or not yet taken. */

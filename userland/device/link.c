@@ -67,12 +67,22 @@ void link_set_state(struct link *link, enum link_phase phase, const char *why)
 	link->host->wake(link->host->arg);
 }
 
+/* With the mutex held. */
+static bool answering(const struct link *link)
+{
+	for (unsigned i = 0; i < LINK_REQUESTS; i++)
+		if (link->exchanges[i].key)
+			return true;
+	return false;
+}
+
 bool link_wanted(struct link *link)
 {
 	bool wanted;
 
 	pthread_mutex_lock(&link->mutex);
-	wanted = !link->stop && !link->restart;
+	/* Who asked for what begins it anew is to have the answer. */
+	wanted = !link->stop && (!link->restart || answering(link));
 	pthread_mutex_unlock(&link->mutex);
 	return wanted;
 }

@@ -19,6 +19,7 @@
 #include "device/sandbox.h"
 #include "device/session.h"
 #include "lib/claim.h"
+#include "lib/boot.h"
 #include "lib/log.h"
 #include "lib/version.h"
 
@@ -173,9 +174,26 @@ static int open_state(struct daemon *daemon)
 	server->manager = manager_open(daemon->config.state_dir, identity_key(daemon->identity));
 	server->accounts = server->manager ? account_open(daemon->config.state_dir) : NULL;
 	settings_defaults(&server->settings, &daemon->config);
+	if (boot_count(daemon->config.state_dir, &server->boot))
+		server->boot = 0;
 	if (!server->accounts || settings_load(daemon->config.state_dir, &server->settings))
 		return -1;
 	return 0;
+}
+
+static int open_page(struct daemon *daemon)
+{
+	struct server *server = &daemon->server;
+	const struct page_stores stores = {
+		.accounts = server->accounts,
+		.manager = server->manager,
+		.identity = daemon->identity,
+		.bus = server->bus,
+		.settings = &server->settings,
+		.boot = server->boot,
+	};
+
+	return page_start(&daemon->config, &stores);
 }
 
 static int open_rooms(struct daemon *daemon)
@@ -198,9 +216,9 @@ static int open_rooms(struct daemon *daemon)
 	/* Nothing that comes over the network is read before. */
 	if (screen_open(server) || sandbox_late() || channel_open(server, daemon->identity))
 		return -1;
-	if (page_start(config, server->accounts, daemon->identity, server->bus))
+	daemon->page = !open_page(daemon);
+	if (!daemon->page)
 		return -1;
-	daemon->page = true;
 	/* Last: whoever hears of us finds all of it open. */
 	server->beacon = beacon_open(server, daemon->identity);
 	return 0;

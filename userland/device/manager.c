@@ -9,7 +9,8 @@
 #include "lib/log.h"
 
 struct manager {
-	pthread_mutex_t mutex;
+	pthread_mutex_t change; /* one change at a time, which waits for the disk */
+	pthread_mutex_t mutex;	/* adoption; held for moments only, also by who has change */
 	char *state_dir;
 	EVP_PKEY *own;
 	struct adoption *adoption; /* NULL: none */
@@ -23,6 +24,7 @@ struct manager *manager_open(const char *state_dir, EVP_PKEY *own)
 		log_error("manager: out of memory");
 		return NULL;
 	}
+	pthread_mutex_init(&manager->change, NULL);
 	pthread_mutex_init(&manager->mutex, NULL);
 	manager->own = own;
 	manager->state_dir = strdup(state_dir);
@@ -38,6 +40,7 @@ void manager_close(struct manager *manager)
 		return;
 	adoption_free(manager->adoption);
 	pthread_mutex_destroy(&manager->mutex);
+	pthread_mutex_destroy(&manager->change);
 	free(manager->state_dir);
 	free(manager);
 }
@@ -70,7 +73,7 @@ struct adoption *manager_adoption(struct manager *manager)
 	return copy;
 }
 
-/* With the mutex held: may it take the place of what is there? */
+/* With the right to change: may it take the place of what is there? */
 static enum manager_result judge(const struct manager *manager, struct adoption *adoption, bool logged_in,
 				 const char **why)
 {
@@ -89,39 +92,45 @@ static enum manager_result judge(const struct manager *manager, struct adoption 
 	return before && strcmp(before->id, adoption->id) ? MANAGER_OTHER : MANAGER_OK;
 }
 
+/* With the right to change; takes adoption. */
+static void put(struct manager *manager, struct adoption *adoption)
+{
+	struct adoption *before;
+
+	pthread_mutex_lock(&manager->mutex);
+	before = manager->adoption;
+	manager->adoption = adoption;
+	pthread_mutex_unlock(&manager->mutex);
+	adoption_free(before);
+}
+
 enum manager_result manager_adopt(struct manager *manager, struct adoption *adoption, bool logged_in,
 				  const char **why)
 {
 	enum manager_result result;
 
-	pthread_mutex_lock(&manager->mutex);
+	pthread_mutex_lock(&manager->change);
 	result = judge(manager, adoption, logged_in, why);
 	if (result == MANAGER_OK && adoption_store(manager->state_dir, adoption))
 		result = MANAGER_FAILED;
-	if (result == MANAGER_OK) {
-		adoption_free(manager->adoption);
-		manager->adoption = adoption;
-		adoption = NULL;
-	}
-	pthread_mutex_unlock(&manager->mutex);
-	adoption_free(adoption);
+	if (result == MANAGER_OK)
+		put(manager, adoption);
+	else
+		adoption_free(adoption);
+	pthread_mutex_unlock(&manager->change);
 	return result;
 }
 
-enum manager_result manager_leave(struct manager *manager, bool *sole_owner)
+enum manager_result manager_leave(struct manager *manager)
 {
 	enum manager_result result = MANAGER_OK;
 
-	*sole_owner = false;
-	pthread_mutex_lock(&manager->mutex);
-	if (manager->adoption && adoption_forget(manager->state_dir)) {
+	pthread_mutex_lock(&manager->change);
+	if (adoption_forget(manager->state_dir))
 		result = MANAGER_FAILED;
-	} else if (manager->adoption) {
-		*sole_owner = manager->adoption->sole_owner;
-		adoption_free(manager->adoption);
-		manager->adoption = NULL;
-	}
-	pthread_mutex_unlock(&manager->mutex);
+	else
+		put(manager, NULL);
+	pthread_mutex_unlock(&manager->change);
 	return result;
 }
 

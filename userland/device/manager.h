@@ -28,8 +28,7 @@ struct adoption *manager_adoption(struct manager *manager);
  * sentence that says more than manager_text(). On the disk when this returns. */
 enum manager_result manager_adopt(struct manager *manager, struct adoption *adoption, bool logged_in,
 				  const char **why);
-/* *sole_owner: nobody owns this Device now. */
-enum manager_result manager_leave(struct manager *manager, bool *sole_owner);
+enum manager_result manager_leave(struct manager *manager); /* having none is as good */
 /* A sentence a person can act on. */
 const char *manager_text(enum manager_result result);
 

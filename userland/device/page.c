@@ -62,33 +62,49 @@ static void sweep(void *arg)
 		page_watch_changed(where);
 }
 
+/* A browser's request or the Manager's. */
+static struct web_request *find(struct page *where, uint64_t id)
+{
+	struct web_request *request = web_find(where->web, id);
+
+	return request ? request : page_link_find(where, id);
+}
+
+static void answered(struct page *where, struct web_request *request)
+{
+	if (request == page_link_find(where, request->id))
+		page_link_answered(where, request);
+	else
+		web_answered(where->web, request);
+}
+
 static void status_came(struct page *where, const struct bus_answer *answer)
 {
-	struct web_request *request = web_find(where->web, answer->cookie);
+	struct web_request *request = find(where, answer->cookie);
 
 	if (!request) {
 		page_watch_status(where, answer);
 		return;
 	}
-	api_status(request, &answer->status);
-	web_answered(where->web, request);
+	api_status(&where->api, request, &answer->status);
+	answered(where, request);
 }
 
 static void job_done(struct page *where, const struct job *job)
 {
-	struct web_request *request = web_find(where->web, job->id);
+	struct web_request *request = find(where, job->id);
 
 	/* Whoever asked may be gone: what was done has its effects all the same. */
 	api_job_effects(&where->api, job, request ? request->login : 0);
 	if (request) {
 		api_job_done(&where->api, request, job);
-		web_answered(where->web, request);
+		answered(where, request);
 	} else {
 		sweep(where);
 	}
 }
 
-/* The session thread and the job thread have something. */
+/* The session thread, the job thread or the link has something. */
 static void woken(void *arg)
 {
 	static struct bus_answer answer;
@@ -97,10 +113,10 @@ static void woken(void *arg)
 
 	while (bus_take_answer(where->api.bus, &answer))
 		status_came(where, &answer);
-	if (bus_take_change(where->api.bus))
-		page_watch_changed(where);
 	while (job_take(where->api.jobs, &job))
 		job_done(where, &job);
+	if (page_link_woken(where) | bus_take_change(where->api.bus))
+		page_watch_changed(where);
 }
 
 static const struct lws_protocols protocols[] = {
@@ -117,9 +133,11 @@ static const struct lws_protocols protocols[] = {
 static void release(void)
 {
 	web_stop(page->web);
+	link_stop(page->api.link);
 	bus_on_answer(page->api.bus, NULL, NULL);
 	job_queue_free(page->api.jobs);
 	page->api.jobs = NULL;
+	page_link_free(page);
 	web_free(page->web);
 	login_table_free(page->api.logins);
 	free(page->status);
@@ -127,7 +145,7 @@ static void release(void)
 	page = NULL;
 }
 
-static bool set_up(const struct config *config)
+static bool open_web(const struct config *config)
 {
 	const struct web_settings settings = {
 		.address = config->https_address,
@@ -147,30 +165,47 @@ static bool set_up(const struct config *config)
 		.protocols = protocols,
 	};
 	page->web = web_open(&settings, &page->site);
-	if (!page->web)
+	return page->web;
+}
+
+static bool set_up(const struct config *config, const struct page_stores *stores)
+{
+	const struct job_stores job_stores = { stores->accounts, stores->manager, config->state_dir };
+
+	if (!open_web(config))
 		return false;
 	page->api.logins = login_table_new();
-	page->api.jobs = job_queue_new(page->api.accounts, web_wake, page->web);
+	page->api.jobs = job_queue_new(&job_stores, web_wake, page->web);
 	if (!page->api.logins || !page->api.jobs) {
 		log_error("https: out of memory");
 		return false;
 	}
+	page->link_host = (struct link_host){
+		.own = identity_key(stores->identity),
+		.boot = stores->boot,
+		.wake = web_wake,
+		.arg = page->web,
+	};
+	page->api.link = link_start(stores->manager, stores->settings, &page->link_host);
+	if (!page->api.link)
+		return false;
 	bus_on_answer(page->api.bus, web_wake, page->web);
 	return !web_start(page->web);
 }
 
-int page_start(const struct config *config, struct account_store *accounts, struct identity *identity,
-	       struct bus *bus)
+int page_start(const struct config *config, const struct page_stores *stores)
 {
 	page = calloc(1, sizeof(*page));
 	if (!page) {
 		log_error("https: out of memory");
 		return -1;
 	}
-	page->identity = identity;
-	page->api.accounts = accounts;
-	page->api.bus = bus;
-	if (set_up(config))
+	page->identity = stores->identity;
+	page->api.accounts = stores->accounts;
+	page->api.bus = stores->bus;
+	page->api.manager = stores->manager;
+	page->api.settings = *stores->settings;
+	if (set_up(config, stores))
 		return 0;
 	release();
 	return -1;

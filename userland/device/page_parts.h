@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "device/api.h"
+#include "device/page.h"
 #include "lib/identity.h"
 #include "lib/web.h"
 
 struct page_console;
 struct page_watcher;
+struct page_order;
 
 struct page {
 	struct web *web;
@@ -20,9 +22,12 @@ struct page {
 	struct api api;
 	struct page_console *consoles;
 	struct page_watcher *watchers;
-	uint64_t status_id;   /* of the BUS_STATUS under way for the watchers; 0: none */
-	bool status_outdated; /* something changed while it was */
-	char *status;	      /* the newest, as JSON; NULL: none yet */
+	struct page_order *orders; /* requests of the Manager's that wait for their answers */
+	struct link_host link_host;
+	struct link_state link_state; /* as it was last seen */
+	uint64_t status_id;	      /* of the BUS_STATUS under way for the watchers; 0: none */
+	bool status_outdated;	      /* something changed while it was */
+	char *status;		      /* the newest, as JSON; NULL: none yet */
 	uint64_t status_number;
 };
 
@@ -36,9 +41,17 @@ int page_relay_callback(struct lws *wsi, enum lws_callback_reasons reason, void 
 /* Ends those whose login is gone. */
 void page_console_end_strangers(struct page *page);
 
+/* The link may have something. true: its state changed. */
+bool page_link_woken(struct page *page);
+/* The Manager's request that waits for its answer; NULL: there is none of that id. */
+struct web_request *page_link_find(struct page *page, uint64_t id);
+/* It has its answer now. */
+void page_link_answered(struct page *page, struct web_request *request);
+void page_link_free(struct page *page);
+
 int page_watch_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 void page_watch_end_strangers(struct page *page);
-/* The Device's state changed: everybody who watches is to learn it. */
+/* The Device's state changed: everybody who watches is to learn it, and the Manager. */
 void page_watch_changed(struct page *page);
 void page_watch_status(struct page *page, const struct bus_answer *answer);
 

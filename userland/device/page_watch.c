@@ -50,7 +50,7 @@ void page_watch_changed(struct page *page)
 {
 	struct bus_request ask = { .type = BUS_STATUS, .fd = -1 };
 
-	if (!page->watchers)
+	if (!page->watchers && page->link_state.phase != LINK_UP)
 		return;
 	page->status_outdated = true;
 	if (page->status_id)
@@ -69,8 +69,9 @@ void page_watch_status(struct page *page, const struct bus_answer *answer)
 	if (!page->status_id || answer->cookie != page->status_id)
 		return;
 	page->status_id = 0;
-	text = api_status_json(&answer->status, "");
+	text = api_status_json(&page->api, &answer->status, "");
 	if (text) {
+		link_tell(page->api.link, text);
 		free(page->status);
 		page->status = text;
 		page->status_number++;

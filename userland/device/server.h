@@ -30,6 +30,7 @@ struct server {
 	struct settings settings; /* of this thread; the page thread has its own */
 	struct account_store *accounts;
 	struct manager *manager;
+	uint64_t boot; /* how often this Device was started; 0: it could not be counted */
 	struct bus *bus;
 	struct capture *capture;
 	struct hid *hid;

@@ -137,7 +137,7 @@ void login_end_others(struct login_table *table, const char *user, uint32_t keep
 	for (unsigned i = 0; i < LOGINS; i++) {
 		struct login *login = &table->logins[i];
 
-		if (login->id && login->id != keep && !strcmp(login->user, user))
+		if (login->id && login->id != keep && (!user || !strcmp(login->user, user)))
 			end(login);
 	}
 }

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Adoption, release and settings: from a request to its job, and what a job that
+ * is done changes. What is sound is adoption.c's and settings.c's to say.
+ */
+#include "device/api_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+
+/* The account that a Manager makes for itself, when it claims a Device that had no owner: with the start of its id. */
+#define ACCOUNT "manager-"
+#define ACCOUNT_ID 8
+
+static json_t *body_of(const struct web_request *request)
+{
+	return json_loadb(request->body ? request->body : "", request->body_len, JSON_REJECT_DUPLICATES,
+			  NULL);
+}
+
+/* ---- adoption ---- */
+
+static bool owned_by(const char *user, const struct adoption *adoption)
+{
+	return !strncmp(user, ACCOUNT, strlen(ACCOUNT)) && strlen(user) == strlen(ACCOUNT) + ACCOUNT_ID &&
+	       !strncmp(user + strlen(ACCOUNT), adoption->id, ACCOUNT_ID);
+}
+
+void api_run_adopt(struct api *api, struct web_request *request)
+{
+	struct job job = { .id = request->id, .type = JOB_ADOPT, .logged_in = request->login };
+	json_t *body = body_of(request);
+	const char *wrong = adoption_parse(body, &job.adoption);
+
+	json_decref(body);
+	if (wrong) {
+		web_error(request, 400, wrong);
+		return;
+	}
+	job.adoption->sole_owner = owned_by(request->user, job.adoption);
+	if (!api_submit(api, request, &job))
+		adoption_free(job.adoption);
+}
+
+void api_run_release(struct api *api, struct web_request *request)
+{
+	struct job job = { .id = request->id, .type = JOB_RELEASE };
+
+	api_submit(api, request, &job);
+}
+
+json_t *api_manager_json(struct api *api, bool link)
+{
+	static const char *const phases[] = {
+		[LINK_NONE] = "connecting", /* it has not looked yet */
+		[LINK_CONNECTING] = "connecting",
+		[LINK_UP] = "up",
+		[LINK_REFUSED] = "refused",
+	};
+	struct adoption *adoption = manager_adoption(api->manager);
+	struct link_state state;
+	json_t *json;
+
+	if (!adoption)
+		return NULL;
+	json = json_pack("{s:s, s:s}", "id", adoption->id, "name", adoption->name);
+	adoption_free(adoption);
+	if (!link || !json)
+		return json;
+	link_look(api->link, &state);
+	json_object_set_new(json, "link", json_string(phases[state.phase]));
+	json_object_set_new(json, "why", json_string(state.why));
+	return json;
+}
+
+static void adopted(struct api *api, struct web_request *request, const struct job *job)
+{
+	static const int statuses[] = {
+		[MANAGER_OK] = 200,	  [MANAGER_INVALID] = 400, [MANAGER_OTHER] = 409,
+		[MANAGER_STRANGER] = 401, [MANAGER_FAILED] = 500,
+	};
+	json_t *manager = api_manager_json(api, false);
+	char text[256];
+
+	if (job->adopted == MANAGER_OK) {
+		web_answer(request, 200, json_pack("{s:o}", "manager", manager));
+		return;
+	}
+	snprintf(text, sizeof(text), "%s", job->why ? job->why : manager_text(job->adopted));
+	if (job->adopted == MANAGER_OTHER && manager)
+		snprintf(text, sizeof(text),
+			 "This Device belongs to the Manager \"%s\": it must be released there first.",
+			 json_string_value(json_object_get(manager, "name")));
+	json_decref(manager);
+	web_error(request, statuses[job->adopted], text);
+}
+
+/* ---- settings ---- */
+
+void api_run_get_settings(struct api *api, struct web_request *request)
+{
+	web_answer(request, 200, settings_json(&api->settings));
+}
+
+void api_run_put_settings(struct api *api, struct web_request *request)
+{
+	struct job job = { .id = request->id, .type = JOB_SETTINGS };
+	json_t *body = body_of(request);
+	const char *wrong = settings_parse(body, &job.settings);
+
+	json_decref(body);
+	if (wrong)
+		web_error(request, 400, wrong);
+	else
+		api_submit(api, request, &job);
+}
+
+/* In all places at once; should the session thread be too busy, at the next start. */
+static void apply(struct api *api, const struct settings *settings)
+{
+	struct bus_request ask = { .type = BUS_SETTINGS, .fd = -1, .settings = malloc(sizeof(*settings)) };
+	bool moved = settings->manager_count != api->settings.manager_count ||
+		     memcmp(settings->managers, api->settings.managers, sizeof(settings->managers));
+
+	api->settings = *settings;
+	if (ask.settings)
+		*ask.settings = *settings;
+	if (!ask.settings || !bus_ask(api->bus, &ask)) {
+		log_error("settings: the Device is busy: sessions and discovery take them at the next start");
+		free(ask.settings);
+	}
+	if (moved)
+		link_restart(api->link, settings);
+	else
+		link_retell(api->link, settings);
+}
+
+/* ---- jobs that are done ---- */
+
+static void released(struct api *api)
+{
+	if (!account_claimed(api->accounts))
+		login_end_others(api->logins, NULL, 0);
+	api_tell_owner(api);
+	link_restart(api->link, &api->settings);
+}
+
+void api_manage_effects(struct api *api, const struct job *job)
+{
+	if (job->type == JOB_ADOPT && job->adopted == MANAGER_OK) {
+		api_tell_owner(api);
+		link_restart(api->link, &api->settings);
+	} else if (job->type == JOB_RELEASE && job->result == ACCOUNT_OK) {
+		released(api);
+	} else if (job->type == JOB_SETTINGS && job->result == ACCOUNT_OK) {
+		apply(api, &job->settings);
+	}
+}
+
+void api_manage_done(struct api *api, struct web_request *request, const struct job *job)
+{
+	request->logins_changed = job->type == JOB_RELEASE;
+	if (job->type == JOB_ADOPT)
+		adopted(api, request, job);
+	else if (job->result != ACCOUNT_OK)
+		web_error(request, 500, account_text(job->result));
+	else if (job->type == JOB_SETTINGS)
+		web_answer(request, 200, settings_json(&api->settings));
+	else
+		web_answer(request, 204, NULL);
+}

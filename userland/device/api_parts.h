@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the API's files share: api.c has the routes, api_manage.c what a Manager and its owner set up. */
+#ifndef KVMNET_DEVICE_API_PARTS_H
+#define KVMNET_DEVICE_API_PARTS_H
+
+#include "device/api.h"
+
+/* Hands job to its thread; false: the request is answered, there are too many. */
+bool api_submit(struct api *api, struct web_request *request, struct job *job);
+
+void api_run_adopt(struct api *api, struct web_request *request);
+void api_run_release(struct api *api, struct web_request *request);
+void api_run_get_settings(struct api *api, struct web_request *request);
+void api_run_put_settings(struct api *api, struct web_request *request);
+/* Of JOB_ADOPT, JOB_RELEASE and JOB_SETTINGS. */
+void api_manage_effects(struct api *api, const struct job *job);
+void api_manage_done(struct api *api, struct web_request *request, const struct job *job);
+/* {"id", "name"} of the Manager, and of the link to it with link; NULL: there is none. */
+json_t *api_manager_json(struct api *api, bool link);
+/* Ends the sessions of user that an earlier password opened. */
+void api_end_sessions(struct api *api, const char *user);
+/* A full queue: the next announcement that is due says it. */
+void api_tell_owner(struct api *api);
+
+#endif
