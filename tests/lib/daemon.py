@@ -108,6 +108,12 @@ class Daemon:
             raise Failure("the producer could not connect")
         return producer
 
+    def restart(self):
+        """Once more, on the same state, after it has ended."""
+        for usb in self.keyboard, self.pointer:
+            usb.link.close()
+        return self.start()
+
     def stop(self):
         """Its exit status after SIGTERM."""
         if self.process.poll() is None:

@@ -11,12 +11,14 @@ import re
 import jsonschema
 import yaml
 
+from authority import Authority
 from case import TOP, Deadline, check, equal
 from daemon import PASSWORD, USER, Daemon
 from test_web import Web, claim_code, handshake
 
 DEVICE = os.path.join(TOP, "userland", "device")
 BODY_MAX = 16384
+AUTHORITY = Authority()
 NEW_PASSWORD = "another horse battery"
 
 with open(os.path.join(DEVICE, "openapi.yaml"), encoding="utf-8") as _text:
@@ -135,9 +137,10 @@ def person(caller):
         yield sessions[0]["id"]
 
 
-def right_body(operation, code=""):
+def right_body(operation, daemon, code=""):
     values = {"code": code, "user": USER, "password": PASSWORD, "old_password": PASSWORD,
-              "new_password": NEW_PASSWORD}
+              "new_password": NEW_PASSWORD, "revision": 1, "session_timeout_s": 60, "name": "left", "managers": [],
+              **AUTHORITY.adoption(daemon)}
     schema = body_of(operation)
     return {name: values[name] for name in schema["required"]} if schema else None
 
@@ -155,7 +158,7 @@ def test_right_calls():
             equal(caller.open(path), status, name)
         else:
             path = path.replace("{id}", str(number))
-            equal(caller.call(method, path, operation, body or right_body(operation, code), query), status, name)
+            equal(caller.call(method, path, operation, body or right_body(operation, daemon, code), query), status, name)
 
     with Daemon(claim=False) as daemon:
         caller, code = Caller(daemon), claim_code(daemon)
@@ -175,6 +178,12 @@ def test_right_calls():
         with person(caller) as session:
             walk("getStatus", 200)
             walk("endSession", 204, number=session)
+        walk("getSettings", 200)
+        walk("setSettings", 200)
+        walk("adopt", 200)
+        walk("getState", 200)
+        walk("getStatus", 200)
+        walk("release", 204)
         walk("changePassword", 200)
         walk("logOut", 204)
         walk("logIn", 401)
@@ -187,7 +196,7 @@ def test_wrong_types():
         caller = Caller(daemon)
         equal(caller.login()[0], 200)
         for method, path, operation in operations():
-            wrong_bodies(caller, method, path, operation)
+            wrong_bodies(caller, daemon, method, path, operation)
             for parameter in operation.get("parameters", []):
                 for value in ("", "x", "-1", "1.5", "99999999999999999999"):
                     if parameter["in"] == "query":
@@ -198,15 +207,22 @@ def test_wrong_types():
         equal(caller.ask("GET", "/api/v1/status")[0], 200, "after all that")
 
 
-def wrong_bodies(caller, method, path, operation):
+def fits(schema, value):
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "components": SPEC["components"], **schema}
+    return not list(jsonschema.Draft202012Validator(whole).iter_errors(value))
+
+
+def wrong_bodies(caller, daemon, method, path, operation):
     schema = body_of(operation)
     if not schema:
         if method == "POST":
             equal(caller.call(method, path, operation, b"{}"), 400, f"{path}: a body where there is none")
         return
-    right = right_body(operation)
+    right = right_body(operation, daemon)
     for name in schema["properties"]:
         for value in (None, 1, True, [], {}, "x" * 257):
+            if fits(schema["properties"][name], value):
+                continue
             equal(caller.call(method, path, operation, dict(right, **{name: value})), 400, f"{path}: {name}={value!r}")
         less = {key: value for key, value in right.items() if key != name}
         equal(caller.call(method, path, operation, less), 400, f"{path} without {name}")
@@ -232,12 +248,12 @@ def test_wrong_user():
                 if is_socket(operation):
                     equal(caller.open(path), 401, f"{path} as {stranger}")
                 elif operation.get("security") != []:
-                    equal(caller.call(method, there, operation, right_body(operation)), 401, f"{path} as {stranger}")
+                    equal(caller.call(method, there, operation, right_body(operation, daemon)), 401, f"{path} as {stranger}")
             if is_socket(operation):
                 equal(owner.open(path, Origin="https://evil.example"), 403, path)
             elif method != "GET":
                 for origin in (None, "null", "https://evil.example"):
-                    equal(owner.call(method, there, operation, right_body(operation), Origin=origin), 403, path)
+                    equal(owner.call(method, there, operation, right_body(operation, daemon), Origin=origin), 403, path)
         equal(owner.ask("GET", "/api/v1/status")[0], 200, "the owner's log-in after all that")
 
 
@@ -247,7 +263,8 @@ def test_too_large():
         equal(caller.login()[0], 200)
         for method, path, operation in operations():
             if body_of(operation):
-                equal(caller.call(method, path, operation, b" " * (BODY_MAX + 1)), 413, path)
+                more = 2 * BODY_MAX if operation["operationId"] == "adopt" else BODY_MAX
+                equal(caller.call(method, path, operation, b" " * (more + 1)), 413, path)
             elif method == "POST":
                 equal(caller.call(method, path, operation, b" " * (BODY_MAX + 1)), 400, path)
         equal(caller.ask("GET", "/api/v1/status")[0], 200, "after all that")
@@ -258,8 +275,8 @@ def test_length_is_told():
         caller = Caller(daemon)
         equal(caller.login()[0], 200)
         for method, path, operation in operations():
-            if method == "POST":
+            if method in ("POST", "PUT"):
                 head = "".join(f"{name}: {value}\r\n" for name, value in caller.headers().items())
-                answer = caller.raw(f"POST {BASE}{path} HTTP/1.1\r\n{head}\r\n".encode())
+                answer = caller.raw(f"{method} {BASE}{path} HTTP/1.1\r\n{head}\r\n".encode())
                 equal(answer.split()[1:2], [b"411"], path)
                 check("411" in operation["responses"], f"{path}: 411 is not in the file")

@@ -185,14 +185,14 @@ def handshake(link):
 def claim_code(daemon):
     for line in daemon.process.stdout:
         if line.startswith(b"Claim code:"):
-            return line.split()[-1].decode()
+            return line.split()[2].decode()
     raise AssertionError("no claim code on the console")
 
 
 def test_claim():
     with Daemon(claim=False) as daemon:
         web, code = Web(daemon), claim_code(daemon)
-        equal(web.ask("GET", "/api/v1/state"), (200, {"claimed": False, "product": "kvmnet", "version": "0.1"}))
+        equal(web.ask("GET", "/api/v1/state"), (200, {"claimed": False, "managed": False, "product": "kvmnet", "version": "0.1"}))
         for method, path in (("GET", "status"), ("POST", "login"), ("POST", "logout"), ("DELETE", "sessions/1")):
             status, answer = web.ask(method, f"/api/v1/{path}", b"{}" if method == "POST" else None)
             equal(status, 409, f"{path} before the claim")

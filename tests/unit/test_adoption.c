@@ -254,7 +254,8 @@ static void test_form(void **state)
 	for (int i = 0; i < 9; i++)
 		json_array_append_new(nine, json_string("10.0.0.1"));
 	bad_form(json_array(), "JSON object");
-	bad_form(json_object(), "manager");
+	bad_form(json_object(), "members");
+	bad_form(changed(NULL, "sole_owner", json_true()), "members");
 	bad_form(changed(NULL, "manager", json_string("x")), "manager");
 	bad_form(changed("manager", "id", NULL), "manager");
 	bad_form(changed("manager", "id", json_string("ABAB")), "manager");
@@ -262,10 +263,10 @@ static void test_form(void **state)
 	bad_form(changed("manager", "name", json_string("a\nb")), "manager");
 	bad_form(changed("manager", "name", json_string(longer)), "manager");
 	bad_form(changed("manager", "name", json_stringn("a\0b", 3)), "manager");
-	bad_form(changed(NULL, "ca", NULL), "PEM");
+	bad_form(changed(NULL, "ca", NULL), "members");
 	bad_form(changed(NULL, "ca", json_string("-----BEGIN CERTIFICATE-----\nAAAA\n")), "PEM");
 	bad_form(changed(NULL, "certificate", json_integer(7)), "PEM");
-	bad_form(changed(NULL, "addresses", NULL), "addresses");
+	bad_form(changed(NULL, "addresses", NULL), "members");
 	bad_form(changed(NULL, "addresses", json_array()), "addresses");
 	bad_form(changed(NULL, "addresses", json_string("10.0.0.1")), "addresses");
 	bad_form(changed(NULL, "addresses", json_pack("[i]", 7)), "addresses");

@@ -20,6 +20,7 @@
 
 #define FILE_NAME "adoption"
 #define PORT 443
+#define MEMBERS 4
 
 /* ---- form ---- */
 
@@ -125,6 +126,8 @@ static const char *take(const json_t *body, struct adoption *adoption)
 	const json_t *manager = json_object_get(body, "manager");
 	const char *id = text_of(manager, "id"), *name = text_of(manager, "name");
 
+	if (json_object_size(body) != MEMBERS)
+		return "The object has too many or too few members.";
 	if (!id || !id_valid(id) || !name || !name_valid(name))
 		return "The member manager must have an id, 64 hexadecimal digits, and a name of 1 to 64 bytes.";
 	strcpy(adoption->id, id);
@@ -321,6 +324,7 @@ int adoption_load(const char *state_dir, struct adoption **adoption)
 	const char *wrong = "it is no JSON";
 	size_t len;
 	char *text = state_read(state_dir, FILE_NAME, ADOPTION_TEXT_MAX, &len);
+	bool sole_owner;
 	json_t *json;
 
 	*adoption = NULL;
@@ -328,10 +332,12 @@ int adoption_load(const char *state_dir, struct adoption **adoption)
 		return errno == ENOENT ? 0 : -1;
 	json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
+	sole_owner = json_is_true(json_object_get(json, "sole_owner"));
+	json_object_del(json, "sole_owner");
 	if (json)
 		wrong = adoption_parse(json, adoption);
 	if (*adoption)
-		(*adoption)->sole_owner = json_is_true(json_object_get(json, "sole_owner"));
+		(*adoption)->sole_owner = sole_owner;
 	json_decref(json);
 	if (!wrong)
 		return 0;

@@ -52,7 +52,7 @@ static const struct api_route routes[] = {
 	{ { WEB_GET, "/api/v1/status", 0 }, false, true, run_status, 0, { NULL } },
 	{ { WEB_DELETE, "/api/v1/sessions/*", 0 }, false, true, run_disconnect, 0, { NULL } },
 	/* A renewal needs no login: manager.h. */
-	{ { WEB_POST, "/api/v1/adoption", 2 * WEB_BODY }, true, false, api_run_adopt, 0, { NULL } },
+	{ { WEB_POST, "/api/v1/adoption", 2 * WEB_BODY }, false, false, api_run_adopt, 0, { NULL } },
 	{ { WEB_DELETE, "/api/v1/adoption", 0 }, false, true, api_run_release, 0, { NULL } },
 	{ { WEB_GET, "/api/v1/settings", 0 }, false, true, api_run_get_settings, 0, { NULL } },
 	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, false, true, api_run_put_settings, 0, { NULL } },

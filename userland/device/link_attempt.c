@@ -33,6 +33,7 @@ struct attempt {
 	SSL_CTX *tls;
 	struct lws *wsi;
 	bool over, welcome, hello_sent;
+	bool told_why;	  /* what went wrong is said */
 	int verify_error; /* of the Manager's certificate */
 	json_t *told;	  /* the status that the Manager knows */
 	char *in;	  /* a message that is still coming */
@@ -41,12 +42,12 @@ struct attempt {
 	size_t out_len, out_sent;
 };
 
-/* Where this attempt went wrong; what was said first is nearest to the reason. */
+/* What went wrong; what is said first is nearest to the reason. */
 static void fail(struct attempt *attempt, enum link_phase phase, const char *why)
 {
-	if (!attempt->over)
+	if (!attempt->told_why)
 		link_set_state(attempt->link, phase, why);
-	attempt->over = true;
+	attempt->told_why = true;
 }
 
 /* ---- what goes up ---- */
@@ -229,6 +230,23 @@ static void not_connected(struct attempt *attempt, const char *text)
 		snprintf(why, sizeof(why), "No connection to the Manager at %.100s port %u%s%s",
 			 address->host, address->port, *clean ? ": " : ".", clean);
 	fail(attempt, attempt->verify_error ? LINK_REFUSED : LINK_CONNECTING, why);
+	attempt->over = true;
+}
+
+/* The library would take a wildcard for the name. 0: go on. */
+static int judge_certificate(struct attempt *attempt, X509_STORE_CTX *ctx, bool good)
+{
+	const unsigned flags = X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
+	int error = good ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
+
+	if (good && !X509_STORE_CTX_get_error_depth(ctx) &&
+	    X509_check_host(X509_STORE_CTX_get_current_cert(ctx), ADOPTION_MANAGER, 0, flags, NULL) != 1) {
+		error = X509_V_ERR_HOSTNAME_MISMATCH;
+		X509_STORE_CTX_set_error(ctx, error);
+	}
+	if (!attempt->verify_error)
+		attempt->verify_error = error;
+	return error != X509_V_OK;
 }
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
@@ -237,9 +255,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 	switch (reason) {
 	case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
-		if (!len && !attempt->verify_error)
-			attempt->verify_error = X509_STORE_CTX_get_error(user);
-		return 0;
+		return judge_certificate(attempt, user, len);
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		not_connected(attempt, in);
 		return 0;
@@ -255,6 +271,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return 0;
 	case LWS_CALLBACK_CLIENT_CLOSED:
 		fail(attempt, LINK_CONNECTING, "The connection to the Manager was lost.");
+		attempt->over = true;
 		return 0;
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
 		if (attempt->wsi && attempt->hello_sent)
@@ -351,7 +368,7 @@ static void run(struct attempt *attempt)
 		if (lws_service(context, 0) < 0)
 			break;
 	link_publish(attempt->link, NULL);
-	attempt->over = true; /* what its end says is no news */
+	attempt->told_why = true; /* its end by our own doing is no news */
 	lws_context_destroy(context);
 }
 
