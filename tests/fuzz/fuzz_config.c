@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Any bytes as kvmnetd.conf: refused with a line number, or within the bounds that kvmnetd relies on. */
-/* LINK: userland/device/config.c userland/lib/log.c | -linih */
+/* LINK: userland/device/config.c userland/lib/ini.c userland/lib/log.c | -linih */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kvmnetd.conf: every setting, every wrong line with its number, and the file that we ship. */
-/* LINK: userland/device/config.c userland/lib/log.c | -linih */
+/* LINK: userland/device/config.c userland/lib/ini.c userland/lib/log.c | -linih */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -8,11 +8,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lib/ini.h"
 #include "lib/log.h"
 
 #define CONFIG_MANAGERS 8
 #define CONFIG_MANAGER_SIZE 192 /* a line is not longer */
-#define CONFIG_NAME_SIZE 65
+#define CONFIG_NAME_SIZE INI_NAME_SIZE
 
 struct config_managers {
 	unsigned count;
@@ -31,12 +32,12 @@ struct config {
 	char pointer[PATH_MAX];	 /* "/dev/hidg1", likewise */
 	char udc[PATH_MAX];	 /* UDC's sysfs folder, empty: the only one there is, "none": without */
 	/* [session] */
-	char address[64];	 /* numeric; default "::" (both families) */
-	uint16_t first_port;	 /* video channel, default 900; keyboard and mouse are the next two */
-	bool stock_viewers;	 /* VeNCrypt X509Plain on the video port, also TLS 1.2; default yes */
-	uint32_t idle_timeout_s; /* 0: never; default 0 */
+	char address[INI_ADDRESS_SIZE]; /* numeric; default "::" (both families) */
+	uint16_t first_port;		/* video channel, default 900; keyboard and mouse are the next two */
+	bool stock_viewers;		/* VeNCrypt X509Plain on the video port, also TLS 1.2; default yes */
+	uint32_t idle_timeout_s;	/* 0: never; default 0 */
 	/* [https] */
-	char https_address[64];
+	char https_address[INI_ADDRESS_SIZE];
 	uint16_t https_port; /* default 443 */
 	/* [discovery] */
 	bool discovery;		  /* default yes */
