@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What a browser says before its body: the first two bytes are method and length, then come path, query, Content-Type,
- * Host, Origin, Cookie and body, a line each. Nobody is logged in, so that nothing but a claim or a log-in is taken.
+ * Host, Origin, Cookie and body, a line each. Nobody is logged in, so that nothing but a claim, a log-in or a renewal
+ * is taken.
  */
-/* LINK: userland/device/api.c userland/lib/web_request.c userland/lib/body.c userland/lib/login.c
+/* LINK: userland/device/api.c userland/device/api_manage.c userland/device/adoption.c userland/device/settings.c
+ * userland/lib/web_request.c userland/lib/body.c userland/lib/login.c userland/lib/certificate.c userland/lib/state.c
  * userland/lib/log.c userland/lib/loop.c | -lcrypto -ljansson */
 #include <stdint.h>
 #include <stdio.h>
@@ -35,10 +37,40 @@ const char *account_text(enum account_result result)
 	return "no";
 }
 
-char *api_status_json(const struct bus_status *status, const char *user)
+char *api_status_json(struct api *api, const struct bus_status *status, const char *user)
 {
-	(void)status, (void)user;
+	(void)api, (void)status, (void)user;
 	abort(); /* only for those who are logged in */
+}
+
+struct adoption *manager_adoption(struct manager *manager)
+{
+	(void)manager;
+	return NULL;
+}
+
+const char *manager_text(enum manager_result result)
+{
+	(void)result;
+	return "no";
+}
+
+void link_look(struct link *link, struct link_state *state)
+{
+	(void)link, (void)state;
+	abort(); /* there is no Manager */
+}
+
+void link_restart(struct link *link, const struct settings *settings)
+{
+	(void)link, (void)settings;
+	abort();
+}
+
+void link_retell(struct link *link, const struct settings *settings)
+{
+	(void)link, (void)settings;
+	abort();
 }
 
 bool bus_ask(struct bus *bus, const struct bus_request *request)
@@ -50,7 +82,9 @@ bool bus_ask(struct bus *bus, const struct bus_request *request)
 bool job_submit(struct job_queue *queue, const struct job *job)
 {
 	(void)queue;
-	check(job->type == JOB_CLAIM || (claimed && job->type == JOB_LOGIN));
+	check(job->type == JOB_CLAIM || (claimed && (job->type == JOB_LOGIN || job->type == JOB_ADOPT)));
+	check(!job->logged_in);
+	adoption_free(job->adoption);
 	for (int i = 0; i < BODY_FIELDS_MAX; i++)
 		check(strnlen(job->fields[i], BODY_FIELD_SIZE) < BODY_FIELD_SIZE);
 	return true;
@@ -82,9 +116,10 @@ static void one(struct api *api, struct web_request *request)
 	      (of_this_origin(&request->caller) ? claimed ? 401 : 409 : 403));
 	if (taken) {
 		check(request->method == WEB_GET || of_this_origin(&request->caller));
-		check(request->content_length <= WEB_BODY);
+		check(request->content_length <= 2 * WEB_BODY);
 		check(!strcmp(request->path, "/api/v1/state") || !strcmp(request->path, "/api/v1/claim") ||
-		      (claimed && !strcmp(request->path, "/api/v1/login")));
+		      (claimed && (!strcmp(request->path, "/api/v1/login") ||
+				   !strcmp(request->path, "/api/v1/adoption"))));
 		api_run(api, request);
 	} else {
 		check(request->status >= 400 && request->status < 500 && request->json);

@@ -317,6 +317,23 @@ def test_release():
         equal(owner.ask("DELETE", "/api/v1/adoption")[0], 204, "again")
 
 
+def test_claimed_in_vain():
+    """A Manager whose adoption fails behind its claim gives the Device back: its account is nobody's to know."""
+    authority, other = Authority(), Authority()
+    with Daemon(claim=False) as daemon:
+        manager = Web(daemon)
+        code, user = claim_code(daemon), f"manager-{authority.id[:8]}"
+        equal(manager.ask("POST", "/api/v1/claim", {"code": code, "user": user, "password": PASSWORD})[0], 200)
+        equal(adopt(manager, dict(authority.adoption(daemon), ca=other.adoption(daemon)["ca"]))[0], 400)
+        equal(manager.ask("DELETE", "/api/v1/adoption")[0], 204)
+        equal(Web(daemon).ask("GET", "/api/v1/state")[1]["claimed"], False)
+        check(claim_code(daemon) != code, "the old code")
+    with Daemon() as daemon:
+        owner = owner_of(daemon)
+        equal(owner.ask("DELETE", "/api/v1/adoption")[0], 204)
+        equal(owner.ask("GET", "/api/v1/state")[1]["claimed"], True, "an owner of its own")
+
+
 def test_released_without_an_owner():
     """A Device that its Manager claimed for itself is nobody's then: a new code, and no log-in that still works."""
     authority = Authority()

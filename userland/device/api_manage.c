@@ -23,10 +23,17 @@ static json_t *body_of(const struct web_request *request)
 
 /* ---- adoption ---- */
 
+static bool owned_by_manager(const char *user)
+{
+	const char *id = user + strlen(ACCOUNT);
+
+	return !strncmp(user, ACCOUNT, strlen(ACCOUNT)) && strlen(id) == ACCOUNT_ID &&
+	       strspn(id, "0123456789abcdef") == ACCOUNT_ID;
+}
+
 static bool owned_by(const char *user, const struct adoption *adoption)
 {
-	return !strncmp(user, ACCOUNT, strlen(ACCOUNT)) && strlen(user) == strlen(ACCOUNT) + ACCOUNT_ID &&
-	       !strncmp(user + strlen(ACCOUNT), adoption->id, ACCOUNT_ID);
+	return owned_by_manager(user) && !strncmp(user + strlen(ACCOUNT), adoption->id, ACCOUNT_ID);
 }
 
 void api_run_adopt(struct api *api, struct web_request *request)
@@ -49,6 +56,8 @@ void api_run_release(struct api *api, struct web_request *request)
 {
 	struct job job = { .id = request->id, .type = JOB_RELEASE };
 
+	/* A Manager whose adoption failed behind its claim gives the Device back. */
+	job.disown = request->login && owned_by_manager(request->user);
 	api_submit(api, request, &job);
 }
 

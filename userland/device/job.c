@@ -31,12 +31,12 @@ static void name_user(struct job *job, const char *name)
 }
 
 /* The owner first: were it the other way round, a power cut between would leave one whose password nobody knows. */
-static enum account_result release(const struct job_stores *stores)
+static enum account_result release(const struct job_stores *stores, bool disown)
 {
 	struct adoption *adoption = manager_adoption(stores->manager);
 	enum account_result result = ACCOUNT_OK;
 
-	if (adoption && adoption->sole_owner)
+	if (adoption ? adoption->sole_owner : disown)
 		result = account_disown(stores->accounts);
 	adoption_free(adoption);
 	if (result == ACCOUNT_OK && manager_leave(stores->manager) != MANAGER_OK)
@@ -66,7 +66,7 @@ static void run(const struct job_stores *stores, struct job *job)
 		job->adopted = manager_adopt(stores->manager, job->adoption, job->logged_in, &job->why);
 		break;
 	case JOB_RELEASE:
-		job->result = release(stores);
+		job->result = release(stores, job->disown);
 		break;
 	case JOB_SETTINGS:
 		job->result = settings_store(stores->state_dir, &job->settings) ? ACCOUNT_FAILED : ACCOUNT_OK;

@@ -30,6 +30,8 @@ struct job {
 	bool logged_in;
 	enum manager_result adopted;
 	const char *why; /* NULL, or more than adopted says */
+	/* JOB_RELEASE */
+	bool disown; /* a Manager's own account asks: with no adoption there is no owner either */
 	/* JOB_SETTINGS */
 	struct settings settings;
 };
