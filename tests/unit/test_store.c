@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the Manager keeps is there after a start, and no file that it cannot read right is used. */
+/* LINK: userland/manager/store_sqlite.c userland/lib/state.c userland/lib/log.c | sqlite3 -lcrypto */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "manager/store.h"
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define THREADS 4
+#define EACH 40
+
+static char dir[64], path[96], seen[4096];
+static struct store *store;
+static pthread_barrier_t barrier;
+
+static int set_up(void **state)
+{
+	strcpy(dir, "/tmp/kvmnet-store-XXXXXX");
+	*state = mkdtemp(dir);
+	snprintf(path, sizeof(path), "%s/manager.db", dir);
+	store = store_open(dir);
+	seen[0] = '\0';
+	return store ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char extra[128];
+
+	(void)state;
+	store_close(store);
+	snprintf(extra, sizeof(extra), "%s-wal", path);
+	unlink(extra);
+	snprintf(extra, sizeof(extra), "%s-shm", path);
+	unlink(extra);
+	unlink(path);
+	return rmdir(dir);
+}
+
+static void again(void)
+{
+	store_close(store);
+	store = store_open(dir);
+}
+
+__attribute__((format(printf, 1, 2))) static void see(const char *fmt, ...)
+{
+	size_t len = strlen(seen);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(seen + len, sizeof(seen) - len, fmt, args);
+	va_end(args);
+}
+
+static void see_user(const struct store_user *user, void *arg)
+{
+	(void)arg;
+	see("%s %s %s;", user->name, user->type, user->hash);
+}
+
+static void see_device(const struct store_device *device, void *arg)
+{
+	(void)arg;
+	see("%.2s %s %s %s %s %s %s %s %s %d %d %d %d;", device->id, device->name, device->address,
+	    device->model, device->firmware, device->state, device->serial, device->adopted_at,
+	    device->adopted_by, (int)device->port, (int)device->starts, (int)device->ends,
+	    (int)device->settings_revision);
+}
+
+static void see_event(const struct store_event *event, void *arg)
+{
+	(void)arg;
+	see("%d %s %s %s %s;", (int)event->number, event->who, event->what, event->device, event->text);
+	assert_int_equal(strlen(event->time), strlen("2026-01-01T00:00:00Z"));
+	assert_int_equal(event->time[19], 'Z');
+}
+
+static void expect(const char *what)
+{
+	assert_string_equal(seen, what);
+	seen[0] = '\0';
+}
+
+static void test_users(void **state)
+{
+	const struct store_user ann = { "ann", "administrator", "h1" },
+				bob = { "bob'; --", "viewonly", "h2" };
+	const struct store_user again_ann = { "ann", "user", "h3" }, odd = { "odd", "king", "h" };
+	bool done;
+
+	(void)state;
+	assert_int_equal(store_add_first_user(store, &ann, &done), 0);
+	assert_true(done);
+	assert_int_equal(store_add_first_user(store, &bob, &done), 0);
+	assert_false(done);
+	assert_int_equal(store_put_user(store, &bob), 0);
+	assert_int_equal(store_put_user(store, &again_ann), 0);
+	assert_int_equal(store_put_user(store, &odd), -1);
+	again();
+	assert_int_equal(store_users(store, see_user, NULL), 0);
+	expect("ann user h3;bob'; -- viewonly h2;");
+	assert_int_equal(store_user(store, "bob'; --", see_user, NULL), 0);
+	expect("bob'; -- viewonly h2;");
+	assert_int_equal(store_user(store, "nobody", see_user, NULL), 0);
+	expect("");
+	assert_int_equal(store_remove_user(store, "ann", &done), 0);
+	assert_true(done);
+	assert_int_equal(store_remove_user(store, "ann", &done), 0);
+	assert_false(done);
+}
+
+static void test_devices(void **state)
+{
+	struct store_device a = {
+		.id = ID_A,
+		.name = "x",
+		.address = "h",
+		.model = "m",
+		.firmware = "1",
+		.state = "adopted",
+		.serial = "0a",
+		.adopted_at = "t",
+		.adopted_by = "ann",
+		.port = 443,
+		.starts = 5,
+		.ends = 6,
+	};
+	struct store_device b = a;
+	bool done;
+
+	(void)state;
+	b.id = ID_B;
+	b.name = "w";
+	b.model = NULL;
+	assert_int_equal(store_put_device(store, &a), 0);
+	assert_int_equal(store_put_device(store, &b), 0);
+	a.address = "other";
+	assert_int_equal(store_put_device(store, &a), 0);
+	assert_int_equal(store_set_device_revision(store, ID_A, 7, &done), 0);
+	assert_true(done);
+	again();
+	assert_int_equal(store_devices(store, see_device, NULL), 0);
+	expect("bb w h  1 adopted 0a t ann 443 5 6 0;aa x other m 1 adopted 0a t ann 443 5 6 7;");
+	assert_int_equal(store_remove_device(store, ID_A, &done), 0);
+	assert_true(done);
+	assert_int_equal(store_device(store, ID_A, see_device, NULL), 0);
+	expect("");
+	assert_int_equal(store_device(store, ID_B, see_device, NULL), 0);
+	expect("bb w h  1 adopted 0a t ann 443 5 6 0;");
+	assert_int_equal(store_set_device_revision(store, ID_A, 8, &done), 0);
+	assert_false(done);
+	a.port = 70000;
+	assert_int_equal(store_put_device(store, &a), -1);
+	a.port = 443;
+	a.id = "short";
+	assert_int_equal(store_put_device(store, &a), -1);
+}
+
+static void test_settings(void **state)
+{
+	char *wanted;
+	int64_t revision;
+
+	(void)state;
+	assert_int_equal(store_settings(store, &wanted, &revision), 0);
+	assert_string_equal(wanted, "{}");
+	assert_int_equal(revision, 0);
+	free(wanted);
+	assert_int_equal(store_put_settings(store, "{\"a\":1}", &revision), 0);
+	assert_int_equal(revision, 1);
+	assert_int_equal(store_put_settings(store, "{\"a\":2}", &revision), 0);
+	assert_int_equal(revision, 2);
+	again();
+	assert_int_equal(store_settings(store, &wanted, &revision), 0);
+	assert_string_equal(wanted, "{\"a\":2}");
+	assert_int_equal(revision, 2);
+	free(wanted);
+}
+
+static void test_audit(void **state)
+{
+	(void)state;
+	assert_int_equal(store_add_event(store, "ann", "adopt", ID_A, "one"), 0);
+	assert_int_equal(store_add_event(store, "ann", "login", NULL, "two"), 0);
+	assert_int_equal(store_add_event(store, "bob", "login", NULL, "three"), 0);
+	again();
+	assert_int_equal(store_events(store, 0, 2, see_event, NULL), 0);
+	expect("3 bob login  three;2 ann login  two;");
+	assert_int_equal(store_events(store, 2, 2, see_event, NULL), 0);
+	expect("1 ann adopt " ID_A " one;");
+}
+
+/* Each with a user of its own: what another thread does must not show in what a call says. */
+static void *add_and_remove(void *arg)
+{
+	const struct store_user user = { arg, "user", "h" };
+	bool first, second;
+
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < EACH; i++)
+		if (store_put_user(store, &user) || store_remove_user(store, user.name, &first) ||
+		    store_remove_user(store, user.name, &second) || !first || second ||
+		    store_add_event(store, user.name, "t", NULL, "t"))
+			return store;
+	return NULL;
+}
+
+static void count_event(const struct store_event *event, void *arg)
+{
+	(void)event;
+	++*(unsigned *)arg;
+}
+
+static void test_threads(void **state)
+{
+	static char names[THREADS][2];
+	pthread_t threads[THREADS];
+	unsigned count = 0;
+	void *failed[THREADS];
+
+	(void)state;
+	pthread_barrier_init(&barrier, NULL, THREADS);
+	for (unsigned i = 0; i < THREADS; i++) {
+		names[i][0] = (char)('a' + i);
+		assert_int_equal(pthread_create(&threads[i], NULL, add_and_remove, names[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], &failed[i]);
+	pthread_barrier_destroy(&barrier);
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_null(failed[i]);
+	assert_int_equal(store_events(store, 0, 1000, count_event, &count), 0);
+	assert_int_equal(count, THREADS * EACH);
+}
+
+/* What was answered as done outlives a process that ends without a word. */
+static void test_killed(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	store_close(store);
+	child = fork();
+	if (!child) {
+		store = store_open(dir);
+		_exit(store_add_event(store, "ann", "adopt", NULL, "kept") ? 1 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	store = store_open(dir);
+	assert_non_null(store);
+	assert_int_equal(store_events(store, 0, 9, see_event, NULL), 0);
+	expect("1 ann adopt  kept;");
+}
+
+static void test_private(void **state)
+{
+	char extra[128];
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(store_add_event(store, "a", "b", NULL, "c"), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	snprintf(extra, sizeof(extra), "%s-wal", path);
+	assert_int_equal(stat(extra, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+/* Standard error of opening, in seen. */
+static void open_logged(void)
+{
+	int pipes[2], saved = dup(2);
+	ssize_t len;
+
+	assert_int_equal(pipe(pipes), 0);
+	dup2(pipes[1], 2);
+	close(pipes[1]);
+	store = store_open(dir);
+	dup2(saved, 2);
+	close(saved);
+	len = read(pipes[0], seen, sizeof(seen) - 1);
+	seen[len > 0 ? len : 0] = '\0';
+	close(pipes[0]);
+}
+
+static void test_newer(void **state)
+{
+	sqlite3 *db;
+
+	(void)state;
+	store_close(store);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	open_logged();
+	assert_null(store);
+	assert_non_null(strstr(seen, "from a newer kvmnet-manager"));
+	assert_non_null(strstr(seen, "install the newer one again"));
+}
+
+static void damage(long from, size_t len)
+{
+	FILE *file = fopen(path, "r+");
+	char junk[8192];
+
+	assert_non_null(file);
+	memset(junk, 0x5a, sizeof(junk));
+	assert_int_equal(fseek(file, from, SEEK_SET), 0);
+	assert_int_equal(fwrite(junk, 1, len, file), len);
+	fclose(file);
+}
+
+static void test_damaged(void **state)
+{
+	(void)state;
+	/* A page inside, then its head. */
+	for (int head = 0; head < 2; head++) {
+		store_close(store);
+		store = NULL;
+		damage(head ? 0 : 4096, head ? 100 : 8192);
+		open_logged();
+		assert_null(store);
+		assert_non_null(strstr(seen, "put it back from a backup"));
+	}
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_users),   CASE(test_devices), CASE(test_settings),
+		CASE(test_audit),   CASE(test_threads), CASE(test_killed),
+		CASE(test_private), CASE(test_newer),	CASE(test_damaged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

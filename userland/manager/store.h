@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the Manager keeps: users, Devices, wanted settings, audit. Which database holds it is not known outside of the
+ * file that implements this. Any thread may call; one is served at a time.
+ *
+ * Functions give 0, or -1 after logging why: then nothing was changed. What a callback is given lives until it
+ * returns, and it must not call the store.
+ */
+#ifndef KVMNET_MANAGER_STORE_H
+#define KVMNET_MANAGER_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+struct store_user {
+	const char *name;
+	const char *type; /* "administrator", "user" or "viewonly" */
+	const char *hash; /* of the password: Argon2id, in its own text form */
+};
+
+struct store_device {
+	const char *id; /* lower case hex */
+	const char *name, *address, *model, *firmware, *state;
+	const char *serial; /* of its certificate, hex */
+	const char *adopted_at, *adopted_by;
+	int64_t port;
+	int64_t starts, ends; /* its certificate; seconds since 1970 */
+	int64_t settings_revision;
+};
+
+struct store_event {
+	int64_t number;	  /* later ones have larger ones */
+	const char *time; /* RFC 3339, UTC */
+	const char *who, *what, *device, *text;
+};
+
+/* STATE_DIR/manager.db, made where there is none. NULL after logging why, with advice for a file that is damaged or of
+ * a newer version. */
+struct store *store_open(const char *state_dir);
+void store_close(struct store *store);
+
+/* Calls each for those that there are: all, or at most the one of that name. */
+typedef void store_user_fn(const struct store_user *user, void *arg);
+int store_users(struct store *store, store_user_fn *each, void *arg);
+int store_user(struct store *store, const char *name, store_user_fn *each, void *arg);
+/* Only while there is no user at all, so that two claims cannot both win. */
+int store_add_first_user(struct store *store, const struct store_user *user, bool *added);
+/* Adds or replaces. */
+int store_put_user(struct store *store, const struct store_user *user);
+int store_remove_user(struct store *store, const char *name, bool *removed);
+
+typedef void store_device_fn(const struct store_device *device, void *arg);
+int store_devices(struct store *store, store_device_fn *each, void *arg);
+int store_device(struct store *store, const char *id, store_device_fn *each, void *arg);
+int store_put_device(struct store *store, const struct store_device *device);
+int store_set_device_revision(struct store *store, const char *id, int64_t revision, bool *changed);
+int store_remove_device(struct store *store, const char *id, bool *removed);
+
+/* JSON, malloc'd; "{}" with revision 0 before the first. */
+int store_settings(struct store *store, char **wanted, int64_t *revision);
+/* Gives them the next revision. */
+int store_put_settings(struct store *store, const char *wanted, int64_t *revision);
+
+/* device: its id, or NULL. */
+int store_add_event(struct store *store, const char *who, const char *what, const char *device,
+		    const char *text);
+/* The latest first: those with a number below before (0: all), at most limit. */
+typedef void store_event_fn(const struct store_event *event, void *arg);
+int store_events(struct store *store, int64_t before, unsigned limit, store_event_fn *each, void *arg);
+
+#endif
