@@ -29,7 +29,8 @@ endif
 PKG_DAEMON := openssl libcbor libnl-3.0 libnl-genl-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
 PKG_HELPER := libkmod libnl-3.0 libnl-genl-3.0 libseccomp libsystemd libcap-ng
 PKG_CLIENT := openssl libcbor jansson
-PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER) $(PKG_CLIENT))
+PKG_MANAGER := openssl libcbor libwebsockets jansson inih libargon2 libsystemd sqlite3 libcurl
+PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER) $(PKG_CLIENT) $(PKG_MANAGER))
 pkg-check   = $(if $(shell pkg-config --print-errors --exists $(1) 2>&1 || echo missing),$(error \
 	a library is missing ($(1)): tests/lib/deps.sh names and installs what is))
 pkg-libs    = $(call pkg-check,$(1))$(shell pkg-config --libs $(1))
@@ -50,9 +51,11 @@ $(B)/%/kmod/differ.o $(B)/%/kmod/ring.o: private EXTRA := $(if $(filter x86_64 a
 HELPER_SRC := $(wildcard userland/device/helper*.c userland/device/gadget*.c)
 DAEMON_SRC := $(filter-out $(HELPER_SRC),$(wildcard userland/device/*.c)) $(wildcard kmod/differ.c kmod/ring.c)
 CLIENT_SRC := $(wildcard userland/client/*.c)
+MANAGER_SRC := $(wildcard userland/manager/*.c)
 LIB_SRC    := $(wildcard userland/lib/*.c)
 PROGRAMS   := $(if $(wildcard userland/device/main.c),$(B)/kvmnetd) \
-	      $(if $(wildcard userland/device/helper.c),$(B)/kvmnet-helper)
+	      $(if $(wildcard userland/device/helper.c),$(B)/kvmnet-helper) \
+	      $(if $(wildcard userland/manager/main.c),$(B)/kvmnet-manager)
 CLIENT     := $(if $(CLIENT_SRC),$(B)/kvmnet)
 
 UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -66,7 +69,7 @@ TOOLS := $(patsubst tests/e2e/%.c,$(B)/e2e/%,$(call linked,tests/e2e)) \
 PERF  := $(patsubst tests/perf/%.c,$(B)/perf/%,$(call linked,tests/perf))
 
 # ---- targets ----
-sanitized: $(B)/asan/kvmnetd $(B)/asan/kvmnet
+sanitized: $(B)/asan/kvmnetd $(B)/asan/kvmnet $(B)/asan/kvmnet-manager
 
 .PHONY: all kmod userland web sanitized bench-tools test-tools unit-tests fuzz-tests perf-tools demo test bench soak lint install clean help print-kdir FORCE
 
@@ -76,7 +79,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo '  V=1 shows commands, KDIR=DIR chooses kernel headers, T=SUITE/NAME one test, DEPS=no installs nothing'
 
-userland: $(PROGRAMS) $(CLIENT) ## kvmnetd, kvmnet-helper and kvmnet
+userland: $(PROGRAMS) $(CLIENT) ## kvmnetd, kvmnet-helper, kvmnet-manager and kvmnet
 bench-tools: $(BENCH)
 test-tools: $(TOOLS)
 unit-tests: $(UNIT)
@@ -169,6 +172,10 @@ $(B)/kvmnet: $(call object,$(CLIENT_SRC)) $(B)/libkvmnet.a
 	$(call say,LD,$@)
 	$(link) $(call pkg-libs,$(PKG_CLIENT))
 
+$(B)/kvmnet-manager: $(call object,$(MANAGER_SRC)) $(B)/libkvmnet.a
+	$(call say,LD,$@)
+	$(link) -pthread $(call pkg-libs,$(PKG_MANAGER))
+
 # For the tests on this machine: the same programs, and no memory error passes.
 $(B)/asan/kvmnetd: $(patsubst %.c,$(B)/asan/%.o,$(DAEMON_SRC)) $(B)/asan/libkvmnet.a
 	$(call say,LD,$@)
@@ -177,6 +184,10 @@ $(B)/asan/kvmnetd: $(patsubst %.c,$(B)/asan/%.o,$(DAEMON_SRC)) $(B)/asan/libkvmn
 $(B)/asan/kvmnet: $(patsubst %.c,$(B)/asan/%.o,$(CLIENT_SRC)) $(B)/asan/libkvmnet.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -Wl,--as-needed -pthread $(call pkg-libs,$(PKG_CLIENT))
+
+$(B)/asan/kvmnet-manager: $(patsubst %.c,$(B)/asan/%.o,$(MANAGER_SRC)) $(B)/asan/libkvmnet.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ -Wl,--as-needed -pthread $(call pkg-libs,$(PKG_MANAGER))
 
 $(B)/kvmnet-helper: $(call object,$(HELPER_SRC)) $(B)/libkvmnet.a
 	$(call say,LD,$@)
@@ -220,10 +231,10 @@ $(B)/mk/tests/%.mk: tests/native/%.c tests/lib/link.sh
 $(B)/mk/tests/%.mk: tests/lib/%.c tests/lib/link.sh
 	$(call fragment,obj)
 
-# ---- the web console: our pages, and noVNC as package-lock.json pins it ----
+# ---- the pages, and noVNC as package-lock.json pins it ----
 WEB_SRC := $(shell find userland/web -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-web: $(if $(wildcard userland/web/package-lock.json),$(B)/web/.done) ## the browser console, with noVNC
+web: $(if $(wildcard userland/web/package-lock.json),$(B)/web/.done $(B)/web-manager/.done) ## the pages, with noVNC
 
 $(B)/npm/.done: $(wildcard userland/web/package.json userland/web/package-lock.json)
 	$(call say,NPM,userland/web/package-lock.json)
@@ -231,12 +242,20 @@ $(B)/npm/.done: $(wildcard userland/web/package.json userland/web/package-lock.j
 	$(Q)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log || { cat npm.log >&2; exit 1; }
 	$(Q)touch $@
 
+# The Device's pages and the Manager's: each its own folder and what both share.
+pages = $(Q)rm -rf $(@D) && mkdir -p $(@D) && cp $(wildcard userland/web/*.js userland/web/*.css userland/web/*.svg userland/web/$(1)/*) $(@D)/
+
 $(B)/web/.done: $(B)/npm/.done $(WEB_SRC)
 	$(call say,WEB,$(@D))
-	$(Q)rm -rf $(@D) && mkdir -p $(@D)/novnc
-	$(Q)cp -R userland/web/. $(@D)/ && rm -rf $(addprefix $(@D)/,node_modules package.json package-lock.json console.png)
+	$(call pages,device)
+	$(Q)mkdir $(@D)/novnc
 	$(Q)cp -R $(B)/npm/node_modules/@novnc/novnc/core $(B)/npm/node_modules/@novnc/novnc/vendor $(@D)/novnc/
 	$(Q)cp $(B)/npm/node_modules/@novnc/novnc/LICENSE.txt $(@D)/novnc/
+	$(Q)touch $@
+
+$(B)/web-manager/.done: $(WEB_SRC)
+	$(call say,WEB,$(@D))
+	$(call pages,manager)
 	$(Q)touch $@
 
 # ---- installation ----
@@ -245,21 +264,25 @@ KRELEASE = $(firstword $(shell modinfo -F vermagic $(B)/kmod/kvmcap.ko 2>/dev/nu
 D        = $(DESTDIR)$(PREFIX)
 put      = $(if $(strip $(2)),install -d '$(3)' && install -m $(1) $(2) '$(3)',:)
 
+put-pages = test ! -d '$(1)' || { cd '$(1)' && find . -type f ! -name .done -exec install -Dm0644 '{}' '$(2)/{}' ';'; }
+
 install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0755,$(PROGRAMS),$(D)/sbin)
 	$(Q)$(call put,0755,$(CLIENT),$(D)/bin)
 	$(Q)$(call put,0644,$(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko),$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
-	$(Q)test ! -d $(B)/web || { cd $(B)/web && find . -type f ! -name .done -exec install -Dm0644 '{}' '$(D)/share/kvmnet/web/{}' ';'; }
+	$(Q)$(call put-pages,$(B)/web,$(D)/share/kvmnet/web)
+	$(Q)$(call put-pages,$(B)/web-manager,$(D)/share/kvmnet-manager/web)
 	$(Q)$(call put,0644,userland/device/openapi.yaml,$(D)/share/kvmnet)
+	$(Q)$(call put,0644,$(wildcard userland/manager/openapi.yaml),$(D)/share/kvmnet-manager)
 	$(Q)$(call put,0644,$(wildcard packaging/*.service),$(D)/lib/systemd/system)
 	$(Q)$(call put,0644,$(wildcard packaging/*.rules),$(D)/lib/udev/rules.d)
 	$(Q)$(call put,0644,$(wildcard packaging/sysusers.d/*.conf),$(D)/lib/sysusers.d)
 	$(Q)$(call put,0644,$(wildcard packaging/modules-load.d/*.conf),$(D)/lib/modules-load.d)
-	$(Q)$(call put,0644,$(wildcard packaging/kvmnetd.conf),$(DESTDIR)/etc/kvmnet)
+	$(Q)$(call put,0644,$(wildcard packaging/*.conf),$(DESTDIR)/etc/kvmnet)
 	$(Q)$(call put,0644,$(wildcard packaging/bash-completion/*),$(D)/share/bash-completion/completions)
 	$(Q)$(call put,0644,$(wildcard userland/client/*.1),$(D)/share/man/man1)
-	$(Q)$(call put,0644,$(wildcard userland/device/*.8),$(D)/share/man/man8)
-	$(Q)$(call put,0644,$(wildcard userland/device/*.5),$(D)/share/man/man5)
+	$(Q)$(call put,0644,$(wildcard userland/device/*.8 userland/manager/*.8),$(D)/share/man/man8)
+	$(Q)$(call put,0644,$(wildcard userland/device/*.5 userland/manager/*.5),$(D)/share/man/man5)
 	$(Q)test '$(PREFIX)' = /usr || sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|^#web_dir = /usr/|web_dir = $(PREFIX)/|' \
-		$(patsubst packaging/%,$(D)/lib/systemd/system/%,$(wildcard packaging/*.service)) $(DESTDIR)/etc/kvmnet/kvmnetd.conf
+		$(patsubst packaging/%,$(D)/lib/systemd/system/%,$(wildcard packaging/*.service)) $(DESTDIR)/etc/kvmnet/kvmnetd.conf $(DESTDIR)/etc/kvmnet/kvmnet-manager.conf
 	$(Q)test -n '$(DESTDIR)' || depmod '$(KRELEASE)'

@@ -20,6 +20,9 @@
 //   {"do":"await-led","led","on"}                   num, caps or scroll
 //   {"do":"await-bar","text"} {"do":"await-gate","text"}
 //   {"do":"errors"}                                 -> {"errors"}: what the browser complained of
+//   {"do":"goto","url"} {"do":"fill","id","text"} {"do":"push","name"}   any page: the first button that this stands on
+//   {"do":"await-text","id","text"}                 until the element holds text; "": until it is hidden
+//   {"do":"window","width","height"} {"do":"shot","file"}   PNG of the whole window
 //   {"do":"quit"}                                   as does the end of the input
 
 import fs from "node:fs";
@@ -207,6 +210,18 @@ const commands = {
 	},
 	"await-gate": async ({ text }) => {
 		await awaitText("gate", text);
+	},
+	goto: async ({ url }) => {
+		await page.goto(url);
+	},
+	fill: ({ id, text }) => page.fill(`#${id}`, text),
+	push: ({ name }) => page.getByRole("button", { name, exact: true }).first().click(),
+	"await-text": async ({ id, text }) => {
+		await awaitText(id, text);
+	},
+	window: ({ width, height }) => page.setViewportSize({ width, height }),
+	shot: async ({ file }) => {
+		await page.screenshot({ path: file });
 	},
 	errors: () => ({ errors: errors.splice(0) }),
 };

@@ -12,7 +12,7 @@ import subprocess
 from case import TOP, check, equal, scratch
 
 PARTS = ("Makefile", "Kbuild", "kmod", "userland", "packaging", "tests")
-BUILT = ("obj", "mk", "npm", "web", "kvmnetd", "kvmnet-helper", "kvmnet", "libkvmnet.a")
+BUILT = ("obj", "mk", "npm", "web", "web-manager", "kvmnetd", "kvmnet-helper", "kvmnet-manager", "kvmnet", "libkvmnet.a")
 
 
 def make(folder, *words):

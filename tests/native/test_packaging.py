@@ -25,6 +25,11 @@ def test_daemon_is_sandboxed():
     assert level <= 2.5, f"exposure {level}"
 
 
+def test_manager_is_sandboxed():
+    level = exposure("kvmnet-manager.service")
+    assert level <= 2.5, f"exposure {level}"
+
+
 def test_helper_is_sandboxed():
     level = exposure("kvmnet-helper.service")
     assert level <= 3.0, f"exposure {level}"

@@ -266,7 +266,7 @@ static bool names_key(X509 *peer, char id[CA_ID_SIZE])
 enum ca_verdict ca_judge_device(const struct ca *ca, X509 *peer, char id[CA_ID_SIZE], time_t *ended)
 {
 	/* A purpose alone also passes certificates that say nothing of their use: those are none of ours. */
-	uint32_t use = X509_get_extended_key_usage(peer);
+	uint32_t use = peer ? X509_get_extended_key_usage(peer) : UINT32_MAX;
 	bool ours = use != UINT32_MAX && (use & XKU_SSL_CLIENT) && certified(ca, peer) && names_key(peer, id);
 
 	ERR_clear_error();

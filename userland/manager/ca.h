@@ -33,6 +33,7 @@ X509 *ca_issue_manager(void *arg, EVP_PKEY *key);
 X509 *ca_issue_device(const struct ca *ca, EVP_PKEY *key, const char *id, const char *name, time_t after);
 /* Whether the peer of a link shows a certificate of a Device: then its id. CA_EXPIRED: that, and when it ended.
  * Whether that Device is still wanted is not known here. */
+/* peer: NULL when it showed none. */
 enum ca_verdict ca_judge_device(const struct ca *ca, X509 *peer, char id[CA_ID_SIZE], time_t *ended);
 /* Whether less than a third of its time is left: issue it anew. */
 bool ca_due(const X509 *certificate);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The Device's API as functions: an answer, or an ApiError whose message a person can read.
+// The program's API as functions: an answer, or an ApiError whose message a person can read.
+
+const PROGRAM = document.documentElement.dataset.program; // Device or Manager
 
 export class ApiError extends Error {
 	constructor(status, message) {
 		super(message);
-		this.status = status; // 0: the Device did not answer
+		this.status = status; // 0: there was no answer
 	}
 }
 
-async function call(method, path, body) {
+export async function call(method, path, body) {
 	const options = { method, cache: "no-store", credentials: "same-origin" };
 	let response;
 
@@ -19,11 +21,11 @@ async function call(method, path, body) {
 	try {
 		response = await fetch(`/api/v1/${path}`, options);
 	} catch {
-		throw new ApiError(0, "The Device does not answer.");
+		throw new ApiError(0, `The ${PROGRAM} does not answer.`);
 	}
 	const answer = await response.json().catch(() => ({}));
 	if (!response.ok)
-		throw new ApiError(response.status, answer.error || `The Device answered ${response.status}.`);
+		throw new ApiError(response.status, answer.error || `The ${PROGRAM} answered ${response.status}.`);
 	return answer;
 }
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The two forms before the console: claiming a Device without an owner, and logging in.
+// The two forms before all else: claiming a Device or Manager without an owner, and logging in.
 
 import * as api from "./api.js";
 
+const PROGRAM = document.documentElement.dataset.program;
 const TEXTS = {
 	claim: {
-		title: "Claim this Device",
+		title: `Claim this ${PROGRAM}`,
 		text: "It has no owner yet. Enter the claim code that its own console shows, and choose how you will log in.",
 		go: "Claim",
 	},
-	login: { title: "Log in", text: "To see and drive the Target.", go: "Log in" },
+	login: { title: "Log in", text: PROGRAM === "Device" ? "To see and drive the Target." : "To see your Devices and Targets.", go: "Log in" },
 	wait: { title: "One moment", text: "", go: "" },
 };
 

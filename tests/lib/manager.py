@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""kvmnet-manager on this machine itself, under sanitizers, with a state folder of its own, in a namespace of a test's."""
+
+import contextlib
+import http.client
+import json
+import os
+import select
+import socket
+import ssl
+import subprocess
+import sys
+
+from case import BUILD, Deadline, Failure, equal, free_ports, scratch
+from daemon import SANITIZER
+
+ADMIN, ADMIN_PASSWORD = "admin", "staple battery horse"
+TOP = os.path.dirname(BUILD)
+
+
+class Manager:
+    """`with` it. space: the namespace that it runs in, address: its own there."""
+
+    def __init__(self, space, address, name="Head office"):
+        self.stack = contextlib.ExitStack()
+        self.space, self.address = space, address
+        self.dir = self.stack.enter_context(scratch("manager"))
+        self.state = os.path.join(self.dir, "state")
+        os.mkdir(self.state, 0o700)
+        self.https = free_ports(1)
+        self.config = os.path.join(self.dir, "kvmnet-manager.conf")
+        with open(self.config, "w", encoding="ascii") as out:
+            out.write(f"[manager]\nstate_dir = {self.state}\nweb_dir = {TOP}/build/web-manager\nlog_level = debug\n"
+                      f"name = {name}\n[https]\naddress = ::\nport = {self.https}\n")
+        self.process = None
+
+    def start(self):
+        ready = os.path.join(self.dir, "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(ready)
+            self.process = subprocess.Popen(
+                [*self.space.enter, os.path.join(BUILD, "asan", "kvmnet-manager"), "--config", self.config],
+                stdout=subprocess.PIPE, stderr=sys.stderr.fileno(),
+                env=dict(os.environ, NOTIFY_SOCKET=ready, ASAN_OPTIONS=SANITIZER))
+            limit = Deadline(20, "kvmnet-manager's READY")
+            while not select.select([notify], [], [], 0.1)[0]:
+                limit.left()
+                if self.process.poll() is not None:
+                    raise Failure(f"kvmnet-manager ended with status {self.process.returncode}")
+            os.unlink(ready)
+        return self
+
+    def stop(self):
+        """Its exit status after SIGTERM."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def claimed(self):
+        """Its administrator, who has just claimed it."""
+        for line in self.process.stdout:
+            if line.startswith(b"Claim code:"):
+                code = line.split()[2].decode()
+                break
+        admin = Person(self)
+        status, answer = admin.ask("POST", "claim", {"code": code, "user": ADMIN, "password": ADMIN_PASSWORD})
+        equal(status, 200, str(answer))
+        return admin
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        with self.stack:
+            if self.process:
+                equal(self.stop(), 0, "the Manager's end")
+
+
+class Person:
+    """One who talks to an API in a namespace: a cookie, and a connection for each request."""
+
+    def __init__(self, place):
+        self.place = place
+        self.cookie = None
+
+    def ask(self, method, path, body=None, origin=True):
+        """(status, JSON or None)."""
+        place = self.place
+        plain = place.space.open(socket.AF_INET, socket.SOCK_STREAM)
+        plain.settimeout(90)
+        plain.connect((place.address, place.https))
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+        link = http.client.HTTPConnection(place.address, place.https)
+        link.sock = tls.wrap_socket(plain)
+        head = {"Host": f"{place.address}:{place.https}"}
+        if origin:
+            head["Origin"] = f"https://{place.address}:{place.https}"
+        if self.cookie:
+            head["Cookie"] = self.cookie
+        if body is not None:
+            head["Content-Type"] = "application/json"
+            body = json.dumps(body)
+        link.request(method, f"/api/v1/{path}", body, head)
+        answer = link.getresponse()
+        data = answer.read()
+        link.close()
+        for cookie in answer.headers.get_all("Set-Cookie") or []:
+            self.cookie = cookie.split(";")[0]
+        return answer.status, json.loads(data) if data else None
+
+    def await_device(self, fits, what):
+        """The first Device in the list that fits."""
+        limit = Deadline(60, what)
+        while not (found := [device for device in self.ask("GET", "devices")[1]["devices"] if fits(device)]):
+            try:
+                limit.left()
+            except Failure as failure:
+                raise Failure(f"{failure}; {self.ask('GET', 'devices')[1]}") from failure
+        return found[0]

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The Manager's page in a real browser (headless Chromium), beside a real Device: claimed, a Device adopted and
+released. Pictures of it at two sizes are left in build/screenshots.
+"""
+
+import json
+import os
+
+from case import BUILD, TOP, Process, check, equal
+from manager import ADMIN, ADMIN_PASSWORD
+from test_manager import Wire
+from test_web import claim_code
+
+SHOTS = os.path.join(BUILD, "screenshots")
+
+
+class Page(Process):
+    """In the Manager's namespace."""
+
+    def __init__(self, manager):
+        super().__init__([*manager.space.enter, "node", os.path.join(TOP, "tests", "e2e", "browser.mjs")], timeout=60)
+        self.do("goto", url=f"https://127.0.0.1:{manager.https}/")
+
+    def do(self, what, **more):
+        answer = json.loads(self.ask(json.dumps(dict(more, do=what))))
+        check("error" not in answer, f"{what} {more}: {answer.get('error')}")
+        return answer
+
+    def shots(self, name):
+        for width, height in ((1280, 800), (400, 800)):
+            self.do("window", width=width, height=height)
+            self.do("shot", file=os.path.join(SHOTS, f"{name}-{width}.png"))
+
+
+def code_of(manager):
+    for line in manager.process.stdout:
+        if line.startswith(b"Claim code:"):
+            return line.split()[2].decode()
+    raise AssertionError("no claim code")
+
+
+def test_a_device_is_adopted():
+    os.makedirs(SHOTS, exist_ok=True)
+    with Wire() as wire:
+        manager = wire.manager()
+        code = code_of(manager)
+        with Page(manager) as page:
+            page.do("await-gate", text="Claim this Manager")
+            page.shots("manager-claim")
+            for field, text in (("code", "AAAA-AAAA-AAAA"), ("user", ADMIN), ("password", ADMIN_PASSWORD),
+                                ("again", ADMIN_PASSWORD)):
+                page.do("fill", id=field, text=text)
+            page.do("press", id="gate-go")
+            page.do("await-text", id="gate-error", text="not right")
+            equal(page.do("errors")["errors"],
+                  ["Failed to load resource: the server responded with a status of 409 (Conflict)",
+                   "Failed to load resource: the server responded with a status of 403 (Forbidden)"])
+            page.do("fill", id="code", text=code.lower())
+            page.do("fill", id="password", text=ADMIN_PASSWORD)
+            page.do("press", id="gate-go")
+            page.do("await-text", id="nothing", text="No Device has been found yet")
+            device = wire.device(claim=False)
+            wire.device("right")
+            page.do("await-text", id="list", text="right")
+            page.do("await-text", id="list", text="New")
+            page.do("press", id="log-out")
+            page.do("await-gate", text="Log in")
+            page.do("fill", id="user", text=ADMIN)
+            page.do("fill", id="password", text=ADMIN_PASSWORD)
+            page.do("press", id="gate-go")
+            page.do("await-text", id="list", text="left")
+            page.do("push", name="Adopt")
+            page.do("await-text", id="adopt-title", text="Adopt left")
+            page.shots("manager-adopt")
+            page.do("fill", id="adopt-code", text="AAAA-AAAA-AAAA")
+            page.do("press", id="adopt-go")
+            page.do("await-text", id="adopt-error", text="not right")
+            page.do("fill", id="adopt-code", text=claim_code(device))
+            page.do("press", id="adopt-go")
+            page.do("await-text", id="list", text="Connected")
+            page.do("await-text", id="count", text="1 of 1")
+            page.shots("manager-devices")
+            page.do("push", name="Release")
+            page.do("await-text", id="adopt-title", text="Release left")
+            page.do("press", id="adopt-go")
+            page.do("await-text", id="count", text="0 of 0")

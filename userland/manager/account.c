@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The claim and log-ins over the store's users. Limits are guess.c's, the code claim.c's, cookies api.c's. */
+#include "manager/account.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "lib/claim.h"
+#include "lib/guess.h"
+#include "lib/log.h"
+#include "lib/password.h"
+#include "lib/source.h"
+#include "lib/user.h"
+
+struct account_table {
+	pthread_mutex_t mutex; /* what follows; never held while a hash is computed or the store works */
+	struct store *store;
+	struct guess_table *guesses;
+	struct claim claim;
+	bool claimed;
+	char nobody[PASSWORD_HASH_MAX]; /* what an unknown user's password is compared with */
+};
+
+static void count(const struct store_user *user, void *arg)
+{
+	(void)user;
+	++*(unsigned *)arg;
+}
+
+static bool set_up(struct account_table *table)
+{
+	unsigned users = 0;
+	bool ok;
+
+	if (!table->guesses || store_users(table->store, count, &users))
+		return false;
+	table->claimed = users;
+	password_enter();
+	ok = password_hash_nobody(table->nobody);
+	password_leave();
+	return ok && (users || claim_start(&table->claim));
+}
+
+struct account_table *account_open(struct store *store)
+{
+	struct account_table *table = calloc(1, sizeof(*table));
+
+	if (table) {
+		pthread_mutex_init(&table->mutex, NULL);
+		table->store = store;
+		table->guesses = guess_table_new();
+	}
+	if (table && set_up(table))
+		return table;
+	log_error("the accounts cannot be opened");
+	account_close(table);
+	return NULL;
+}
+
+void account_close(struct account_table *table)
+{
+	if (!table)
+		return;
+	guess_table_free(table->guesses);
+	pthread_mutex_destroy(&table->mutex);
+	OPENSSL_cleanse(table, sizeof(*table));
+	free(table);
+}
+
+bool account_claimed(struct account_table *table)
+{
+	bool claimed;
+
+	pthread_mutex_lock(&table->mutex);
+	claimed = table->claimed;
+	pthread_mutex_unlock(&table->mutex);
+	return claimed;
+}
+
+bool account_claim_code(struct account_table *table, char *buf, size_t size)
+{
+	bool known;
+
+	pthread_mutex_lock(&table->mutex);
+	known = !table->claimed;
+	if (known)
+		snprintf(buf, size, "%s", table->claim.code);
+	pthread_mutex_unlock(&table->mutex);
+	return known;
+}
+
+/* Takes the right to claim, which only one caller at a time can have. */
+static enum account_result claim_begin(struct account_table *table, const struct source *source,
+				       const char *code)
+{
+	static const enum account_result results[] = {
+		[CLAIM_RIGHT] = ACCOUNT_OK,
+		[CLAIM_WRONG] = ACCOUNT_WRONG,
+		[CLAIM_LIMITED] = ACCOUNT_LIMITED,
+	};
+	char fresh[CLAIM_CODE_SIZE] = "";
+	enum account_result result;
+	struct guess guess;
+
+	pthread_mutex_lock(&table->mutex);
+	guess_claim(table->guesses, &guess, source);
+	result = table->claimed ? ACCOUNT_CLAIMED : results[claim_try(&table->claim, &guess, code, fresh)];
+	pthread_mutex_unlock(&table->mutex);
+	if (*fresh)
+		claim_show("Manager", fresh);
+	return result;
+}
+
+static enum account_result add_first(struct account_table *table, const char *name, const char *password)
+{
+	char hash[PASSWORD_HASH_MAX];
+	const struct store_user user = { .name = name, .type = "administrator", .hash = hash };
+	bool hashed, added = false;
+	int error;
+
+	password_enter();
+	hashed = password_hash(password, hash);
+	password_leave();
+	error = hashed ? store_add_first_user(table->store, &user, &added) : -1;
+	OPENSSL_cleanse(hash, sizeof(hash));
+	if (error)
+		return ACCOUNT_FAILED;
+	return added ? ACCOUNT_OK : ACCOUNT_CLAIMED;
+}
+
+enum account_result account_claim(struct account_table *table, const struct sockaddr *peer, const char *code,
+				  const char *name, const char *password)
+{
+	enum account_result result;
+	struct source source;
+
+	source_of(&source, peer);
+	if (!user_name_valid(name) || !user_password_valid(password))
+		return account_claimed(table) ? ACCOUNT_CLAIMED : ACCOUNT_INVALID;
+	result = claim_begin(table, &source, code);
+	if (result != ACCOUNT_OK)
+		return result;
+	result = add_first(table, name, password);
+	pthread_mutex_lock(&table->mutex);
+	table->claimed = result != ACCOUNT_FAILED;
+	if (result == ACCOUNT_OK)
+		guess_befriend(table->guesses, &source, name);
+	claim_end(&table->claim, table->claimed);
+	pthread_mutex_unlock(&table->mutex);
+	return result;
+}
+
+static void take_hash(const struct store_user *user, void *arg)
+{
+	snprintf(arg, PASSWORD_HASH_MAX, "%s", user->hash);
+}
+
+/* Between password_enter() and _leave(): so tries that wait for a place are not yet counted as wrong. */
+static enum account_result verify_inside(struct account_table *table, const struct source *source,
+					 const char *name, const char *password)
+{
+	char hash[PASSWORD_HASH_MAX] = "";
+	struct guess guess;
+	bool open, known, right;
+
+	if (store_user(table->store, name, take_hash, hash))
+		return ACCOUNT_FAILED;
+	pthread_mutex_lock(&table->mutex);
+	guess_login(table->guesses, &guess, source, name);
+	open = guess_take(&guess);
+	pthread_mutex_unlock(&table->mutex);
+	if (!open)
+		return ACCOUNT_LIMITED;
+	known = *hash;
+	right = password_matches(known ? hash : table->nobody, password) && known;
+	OPENSSL_cleanse(hash, sizeof(hash));
+	if (!right)
+		return ACCOUNT_WRONG;
+	pthread_mutex_lock(&table->mutex);
+	guess_refund(&guess);
+	guess_befriend(table->guesses, source, name);
+	pthread_mutex_unlock(&table->mutex);
+	return ACCOUNT_OK;
+}
+
+enum account_result account_verify(struct account_table *table, const struct sockaddr *peer, const char *name,
+				   const char *password)
+{
+	enum account_result result;
+	struct source source;
+	struct guess guess;
+	bool claimed, open;
+
+	source_of(&source, peer);
+	pthread_mutex_lock(&table->mutex);
+	claimed = table->claimed;
+	guess_login(table->guesses, &guess, &source, name);
+	open = guess_open(&guess);
+	pthread_mutex_unlock(&table->mutex);
+	if (!claimed)
+		return ACCOUNT_UNCLAIMED;
+	if (!open)
+		return ACCOUNT_LIMITED;
+	/* Longer than any can be: not worth a hash, and the length is no secret. */
+	if (strlen(name) > USER_NAME_MAX || strlen(password) > USER_PASSWORD_MAX)
+		return ACCOUNT_WRONG;
+	password_enter();
+	result = verify_inside(table, &source, name, password);
+	password_leave();
+	return result;
+}
+
+const char *account_text(enum account_result result)
+{
+	switch (result) {
+	case ACCOUNT_OK:
+		return "Done.";
+	case ACCOUNT_WRONG:
+		return "The user name, password or code is not right. Check what you typed and try again.";
+	case ACCOUNT_LIMITED:
+		return "Too many wrong tries. Wait a while, then try again.";
+	case ACCOUNT_UNCLAIMED:
+		return "This Manager has no administrator yet. Claim it first, with the code on its console.";
+	case ACCOUNT_CLAIMED:
+		return "This Manager already has an administrator.";
+	case ACCOUNT_INVALID:
+		return "A user name has 1 to 64 letters, digits, dots, hyphens or underscores and starts with a letter or "
+		       "digit; a password has 8 to 256 characters.";
+	case ACCOUNT_FAILED:
+		break;
+	}
+	return "It could not be stored. The Manager's log says why.";
+}

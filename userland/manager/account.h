@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who may log in to the Manager: the claim code before there is an administrator,
+ * users of the store after. Calls are thread-safe and may take long (a password hash).
+ */
+#ifndef KVMNET_MANAGER_ACCOUNT_H
+#define KVMNET_MANAGER_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "manager/store.h"
+
+struct account_table;
+
+enum account_result {
+	ACCOUNT_OK,
+	ACCOUNT_WRONG,	   /* user, password or code: not said which */
+	ACCOUNT_LIMITED,   /* too many wrong tries from there, or on that user: wait */
+	ACCOUNT_UNCLAIMED, /* the Manager has no administrator yet: claim it first */
+	ACCOUNT_CLAIMED,   /* it has one already */
+	ACCOUNT_INVALID,   /* name or password outside the rules */
+	ACCOUNT_FAILED,	   /* could not be stored: see the log */
+};
+
+/* Makes the claim code when the store has no user. NULL after logging why. */
+struct account_table *account_open(struct store *store);
+void account_close(struct account_table *table);
+
+bool account_claimed(struct account_table *table);
+/* The claim code for the console, or false when claimed. Wipe buf after use. */
+bool account_claim_code(struct account_table *table, char *buf, size_t size);
+
+/* peer: where the try comes from, for the limits. */
+enum account_result account_claim(struct account_table *table, const struct sockaddr *peer, const char *code,
+				  const char *user, const char *password);
+enum account_result account_verify(struct account_table *table, const struct sockaddr *peer, const char *user,
+				   const char *password);
+/* A sentence a person can act on. */
+const char *account_text(enum account_result result);
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The server, the routes and who may use them, and the way of a request through a worker and back. */
+#include "manager/api_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "lib/log.h"
+#include "lib/version.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PASSWORD_THREADS 1 /* each hash takes 19 MiB and 50 ms, and guesses are to be slow */
+#define ADOPTION_THREADS 2
+#define FLEET_DESCRIPTORS 12000
+
+struct api_route {
+	struct web_route web;
+	bool unclaimed; /* works before the claim */
+	bool login;	/* needs one */
+	void (*run)(struct api *api, struct web_request *request);
+};
+
+static void run_state(struct api *api, struct web_request *request);
+
+static const struct api_route routes[] = {
+	{ { WEB_GET, "/api/v1/state", 0 }, true, false, run_state },
+	{ { WEB_POST, "/api/v1/claim", WEB_BODY }, true, false, api_run_claim },
+	{ { WEB_POST, "/api/v1/login", WEB_BODY }, false, false, api_run_login },
+	{ { WEB_POST, "/api/v1/logout", 0 }, false, true, api_run_logout },
+	{ { WEB_GET, "/api/v1/devices", 0 }, false, true, api_run_devices },
+	{ { WEB_POST, "/api/v1/devices/*/adoption", WEB_BODY }, false, true, api_run_adopt },
+	{ { WEB_DELETE, "/api/v1/devices/*/adoption", 0 }, false, true, api_run_release },
+	{ { WEB_GET, "/api/v1/settings", 0 }, false, true, api_run_get_settings },
+	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, false, true, api_run_put_settings },
+	{ { WEB_GET, "/api/v1/audit", 0 }, false, true, api_run_audit },
+};
+
+static const struct api_route *route_of(const struct web_request *request)
+{
+	return (const struct api_route *)request->route;
+}
+
+static const struct login *login_of(struct api *api, const struct web_caller *caller)
+{
+	size_t len;
+	const char *token = web_cookie(caller, API_COOKIE, &len);
+
+	return token ? login_find(api->logins, token, len) : NULL;
+}
+
+static bool check(void *arg, struct web_request *request)
+{
+	struct api *api = arg;
+	const struct login *login = login_of(api, &request->caller);
+
+	if (!web_find_route(request, routes, COUNT(routes), sizeof(routes[0])) || !web_check_origin(request))
+		return false;
+	if (!route_of(request)->unclaimed && !account_claimed(api->stores.accounts))
+		web_error(request, 409, account_text(ACCOUNT_UNCLAIMED));
+	else if (route_of(request)->login && !login)
+		web_error(request, 401, "Log in first.");
+	else
+		web_check_body(request);
+	if (login && !request->status) {
+		request->login = login->id;
+		snprintf(request->user, sizeof(request->user), "%s", login->user);
+	}
+	return !request->status;
+}
+
+static void run(void *arg, struct web_request *request)
+{
+	route_of(request)->run(arg, request);
+}
+
+static void run_state(struct api *api, struct web_request *request)
+{
+	web_answer(request, 200,
+		   json_pack("{s:b, s:s, s:s, s:s, s:s}", "claimed", account_claimed(api->stores.accounts),
+			     "product", "kvmnet-manager", "version", KVMNET_VERSION, "id",
+			     ca_id(api->stores.ca), "name", api->stores.name));
+}
+
+json_t *api_body(const struct web_request *request)
+{
+	return json_loadb(request->body ? request->body : "", request->body_len, JSON_REJECT_DUPLICATES,
+			  NULL);
+}
+
+/* ---- through a worker and back ---- */
+
+static void call_free(struct call *call)
+{
+	OPENSSL_cleanse(call->fields, sizeof(call->fields));
+	X509_free(call->adopted.certificate);
+	free(call->text);
+	json_decref(call->json);
+	free(call);
+}
+
+static void call_done(struct job *job)
+{
+	struct call *call = (struct call *)job; /* its first member */
+	struct web_request *request =
+		call->request && job->ran ? web_find(call->api->web, call->request) : NULL;
+
+	if (job->ran && call->done)
+		call->done(call, request);
+	if (request)
+		web_answered(call->api->web, request);
+	call_free(call);
+}
+
+struct call *api_call(struct api *api, struct web_request *request, void (*run)(struct job *job),
+		      void (*done)(struct call *call, struct web_request *request))
+{
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (!call) {
+		if (request)
+			web_error(request, 503, "The Manager is out of memory.");
+		return NULL;
+	}
+	call->job = (struct job){ .run = run, .done = call_done };
+	call->api = api;
+	call->done = done;
+	if (request) {
+		call->request = request->id;
+		call->peer = request->caller.peer;
+		memcpy(call->user, request->user, sizeof(call->user));
+	}
+	return call;
+}
+
+void api_submit(struct job_queue *queue, struct call *call, struct web_request *request)
+{
+	if (job_submit(queue, &call->job))
+		return;
+	call_free(call);
+	if (request)
+		web_error(request, 503, "The Manager has too much to do at this moment: try again.");
+	else
+		log_error("api: something could not be stored: too much to do");
+}
+
+bool api_fields(struct call *call, struct web_request *request, const char *const names[], unsigned count)
+{
+	const char *wrong = body_strings(request->body ? request->body : "", request->body_len, names, count,
+					 call->fields);
+
+	if (!wrong)
+		return true;
+	web_error(request, 400, wrong);
+	call_free(call);
+	return false;
+}
+
+static void store_event(struct job *job)
+{
+	struct call *call = (struct call *)job;
+
+	store_add_event(call->api->stores.store, call->user, call->fields[0],
+			*call->fields[1] ? call->fields[1] : NULL, call->fields[2]);
+}
+
+void api_event(struct api *api, const char *who, const char *what, const char *device, const char *text)
+{
+	struct call *call = api_call(api, NULL, store_event, NULL);
+
+	if (!call)
+		return;
+	snprintf(call->user, sizeof(call->user), "%s", who);
+	snprintf(call->fields[0], BODY_FIELD_SIZE, "%s", what);
+	snprintf(call->fields[1], BODY_FIELD_SIZE, "%s", device ? device : "");
+	snprintf(call->fields[2], BODY_FIELD_SIZE, "%s", text);
+	api_submit(api->quick, call, NULL);
+}
+
+static void link_event(struct link_site *site, const char *what, const char *device, const char *text)
+{
+	api_event((struct api *)site, "", what, device, text);
+}
+
+/* ---- the server ---- */
+
+void api_heard(struct api *api, const struct discovery_message *message, const char *address)
+{
+	bool room;
+
+	pthread_mutex_lock(&api->mutex);
+	room = api->heard_count < API_HEARD;
+	if (room) {
+		struct heard *heard = &api->heard[api->heard_count++];
+
+		heard->message = *message;
+		snprintf(heard->address, sizeof(heard->address), "%s", address);
+	}
+	pthread_mutex_unlock(&api->mutex);
+	if (room)
+		web_wake(api->web);
+}
+
+static void woken(void *arg)
+{
+	struct api *api = arg;
+
+	job_settle(api->quick);
+	job_settle(api->slow);
+	pthread_mutex_lock(&api->mutex);
+	for (unsigned i = 0; i < api->heard_count; i++)
+		fleet_heard(&api->fleet, &api->heard[i].message, api->heard[i].address);
+	api->heard_count = 0;
+	pthread_mutex_unlock(&api->mutex);
+}
+
+static int set_up_tls(void *arg, SSL_CTX *ctx)
+{
+	struct api *api = arg;
+
+	return identity_use(api->stores.identity, ctx) ||
+			       link_set_up_tls(ctx, ca_certificate(api->stores.ca)) ?
+		       -1 :
+		       0;
+}
+
+static void expire(void *arg, struct web_request *request)
+{
+	(void)arg, (void)request; /* nothing here waits for a time */
+}
+
+static void sweep(void *arg)
+{
+	(void)arg; /* no WebSocket here is a person's */
+}
+
+static const struct lws_protocols protocols[] = {
+	{ .name = LINK_PROTOCOL, .callback = link_callback, .rx_buffer_size = 16384, .tx_packet_size = 16384 },
+	{ 0 },
+};
+
+static bool open_server(struct api *api, const struct web_settings *settings)
+{
+	struct web_settings mine = *settings;
+
+	mine.descriptors = FLEET_DESCRIPTORS;
+	api->web_site = (struct web_site){
+		.arg = api,
+		.set_up_tls = set_up_tls,
+		.check = check,
+		.run = run,
+		.expire = expire,
+		.woken = woken,
+		.sweep = sweep,
+		.protocols = protocols,
+	};
+	api->web = web_open(&mine, &api->web_site);
+	if (!api->web)
+		return false;
+	api->logins = login_table_new();
+	api->quick = job_queue_new(PASSWORD_THREADS, web_wake, api->web);
+	api->slow = job_queue_new(ADOPTION_THREADS, web_wake, api->web);
+	if (api->logins && api->quick && api->slow)
+		return true;
+	log_error("https: out of memory or threads");
+	return false;
+}
+
+struct api *api_open(const struct api_stores *stores, const struct web_settings *settings)
+{
+	struct api *api = calloc(1, sizeof(*api));
+
+	if (!api) {
+		log_error("https: out of memory");
+		return NULL;
+	}
+	pthread_mutex_init(&api->mutex, NULL);
+	api->stores = *stores;
+	api->fleet.ca = stores->ca;
+	api->site = (struct link_site){ &api->fleet, api_link_up, link_event };
+	if (!store_settings(stores->store, &api->wanted, &api->revision) && !api_load_devices(api) &&
+	    open_server(api, settings))
+		return api;
+	api_close(api);
+	return NULL;
+}
+
+int api_start(struct api *api)
+{
+	return web_start(api->web);
+}
+
+/* Connections, which may wait for jobs, and jobs, which may answer them, before what both use. */
+void api_close(struct api *api)
+{
+	if (!api)
+		return;
+	web_stop(api->web);
+	job_queue_free(api->slow);
+	job_queue_free(api->quick);
+	api->slow = api->quick = NULL;
+	web_free(api->web);
+	login_table_free(api->logins);
+	fleet_clear(&api->fleet);
+	free(api->wanted);
+	pthread_mutex_destroy(&api->mutex);
+	free(api);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the API's files share: api.c has the server and routes, api_people.c log-ins, api_devices.c Devices and settings. */
+#ifndef KVMNET_MANAGER_API_PARTS_H
+#define KVMNET_MANAGER_API_PARTS_H
+
+#include <pthread.h>
+
+#include "lib/body.h"
+#include "manager/api.h"
+
+#define API_COOKIE "__Host-kvmnet-manager"
+#define API_HEARD 256 /* that wait to be taken; more are heard again */
+
+struct api {
+	struct link_site site; /* first: links are given this */
+	struct api_stores stores;
+	struct web *web;
+	struct web_site web_site;
+	struct fleet fleet;
+	struct login_table *logins;
+	struct job_queue *quick, *slow; /* password hashes and the store; other machines */
+	char *wanted;			/* settings, as JSON; "{}" before there are any */
+	int64_t revision;
+	pthread_mutex_t mutex; /* what follows */
+	struct heard {
+		struct discovery_message message;
+		char address[FLEET_ADDRESS_SIZE];
+	} heard[API_HEARD];
+	unsigned heard_count;
+};
+
+/* A request while it is worked on elsewhere. */
+struct call {
+	struct job job;
+	struct api *api;
+	uint64_t request; /* its asker's id; 0: nobody waits */
+	void (*done)(struct call *call,
+		     struct web_request *request); /* request: NULL when its asker is gone */
+	struct sockaddr_storage peer;
+	char user[USER_NAME_MAX + 1];
+	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* of its body; wiped at its end */
+	enum account_result result;
+	int error; /* of the store */
+	/* of a Device */
+	char id[CA_ID_SIZE], host[FLEET_ADDRESS_SIZE], name[DISCOVERY_TEXT_SIZE];
+	uint16_t port;
+	int64_t starts;
+	bool by_code;
+	struct adopt_answer adopted;
+	/* of settings */
+	char *text;
+	int64_t revision;
+	bool changed;
+	json_t *json;
+};
+
+/* NULL: out of memory, and the request is answered. */
+struct call *api_call(struct api *api, struct web_request *request, void (*run)(struct job *job),
+		      void (*done)(struct call *call, struct web_request *request));
+/* Takes call; a full queue answers the request. */
+void api_submit(struct job_queue *queue, struct call *call, struct web_request *request);
+/* The body's members into call->fields; false: it is answered. */
+bool api_fields(struct call *call, struct web_request *request, const char *const names[], unsigned count);
+/* Stores an event for the audit; nobody waits for it. */
+void api_event(struct api *api, const char *who, const char *what, const char *device, const char *text);
+json_t *api_body(const struct web_request *request);
+
+void api_run_claim(struct api *api, struct web_request *request);
+void api_run_login(struct api *api, struct web_request *request);
+void api_run_logout(struct api *api, struct web_request *request);
+void api_run_audit(struct api *api, struct web_request *request);
+
+int api_load_devices(struct api *api); /* 0, or -1 after logging */
+void api_run_devices(struct api *api, struct web_request *request);
+void api_run_adopt(struct api *api, struct web_request *request);
+void api_run_release(struct api *api, struct web_request *request);
+void api_run_get_settings(struct api *api, struct web_request *request);
+void api_run_put_settings(struct api *api, struct web_request *request);
+void api_link_up(struct link_site *site, struct fleet_device *device);
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Who comes and goes, and what was done: claim, log in, log out, audit. */
+#include "manager/api_parts.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#define AUDIT_LENGTH 200
+
+static int status_of(enum account_result result, bool login)
+{
+	switch (result) {
+	case ACCOUNT_OK:
+		return 200;
+	case ACCOUNT_WRONG:
+		return login ? 401 : 403; /* logging in would not mend a wrong claim code */
+	case ACCOUNT_LIMITED:
+		return 429;
+	case ACCOUNT_UNCLAIMED:
+	case ACCOUNT_CLAIMED:
+		return 409;
+	case ACCOUNT_INVALID:
+		return 400;
+	case ACCOUNT_FAILED:
+		break;
+	}
+	return 500;
+}
+
+static void begin_login(struct call *call, struct web_request *request)
+{
+	char token[LOGIN_TOKEN_SIZE];
+
+	if (!login_begin(call->api->logins, call->user, token)) {
+		web_error(request, 500, "The Manager has no randomness: try again.");
+		return;
+	}
+	if (request->login)
+		login_end(call->api->logins, request->login);
+	request->logins_changed = true;
+	web_set_cookie(request, API_COOKIE, token);
+	OPENSSL_cleanse(token, sizeof(token));
+	web_answer(request, 200, json_pack("{s:s}", "user", call->user));
+}
+
+static void came(struct call *call, struct web_request *request, bool login)
+{
+	api_event(call->api, call->user, login ? "log in" : "claim", NULL, account_text(call->result));
+	if (!request)
+		return;
+	if (call->result == ACCOUNT_OK)
+		begin_login(call, request);
+	else
+		web_error(request, status_of(call->result, login), account_text(call->result));
+}
+
+static void name_user(struct call *call, const char *name)
+{
+	size_t len = strnlen(name, USER_NAME_MAX);
+
+	memcpy(call->user, name, len);
+	call->user[len] = '\0';
+}
+
+static void claim(struct job *job)
+{
+	struct call *call = (struct call *)job;
+
+	name_user(call, call->fields[1]);
+	call->result = account_claim(call->api->stores.accounts, (struct sockaddr *)&call->peer,
+				     call->fields[0], call->fields[1], call->fields[2]);
+}
+
+static void claimed(struct call *call, struct web_request *request)
+{
+	came(call, request, false);
+}
+
+void api_run_claim(struct api *api, struct web_request *request)
+{
+	static const char *const names[] = { "code", "user", "password" };
+	struct call *call = api_call(api, request, claim, claimed);
+
+	if (call && api_fields(call, request, names, 3))
+		api_submit(api->quick, call, request);
+}
+
+static void verify(struct job *job)
+{
+	struct call *call = (struct call *)job;
+
+	name_user(call, call->fields[0]);
+	call->result = account_verify(call->api->stores.accounts, (struct sockaddr *)&call->peer,
+				      call->fields[0], call->fields[1]);
+}
+
+static void verified(struct call *call, struct web_request *request)
+{
+	came(call, request, true);
+}
+
+void api_run_login(struct api *api, struct web_request *request)
+{
+	static const char *const names[] = { "user", "password" };
+	struct call *call = api_call(api, request, verify, verified);
+
+	if (call && api_fields(call, request, names, 2))
+		api_submit(api->quick, call, request);
+}
+
+void api_run_logout(struct api *api, struct web_request *request)
+{
+	login_end(api->logins, request->login);
+	request->logins_changed = true;
+	web_set_cookie(request, API_COOKIE, "");
+	web_answer(request, 204, NULL);
+}
+
+/* ---- audit ---- */
+
+static void add_event(const struct store_event *event, void *arg)
+{
+	const char *device = event->device && *event->device ? event->device : NULL;
+
+	json_array_append_new(arg,
+			      json_pack("{s:I, s:s, s:s, s:s, s:s*, s:s}", "number",
+					(json_int_t)event->number, "time", event->time, "who", event->who,
+					"what", event->what, "device", device, "text", event->text));
+}
+
+static void read_audit(struct job *job)
+{
+	struct call *call = (struct call *)job;
+
+	call->json = json_array();
+	call->error = store_events(call->api->stores.store, 0, AUDIT_LENGTH, add_event, call->json);
+}
+
+static void audit_read(struct call *call, struct web_request *request)
+{
+	if (request && call->error)
+		web_error(request, 500, "The audit cannot be read: the Manager's log says why.");
+	else if (request)
+		web_answer(request, 200, json_pack("{s:O}", "events", call->json));
+}
+
+void api_run_audit(struct api *api, struct web_request *request)
+{
+	struct call *call = api_call(api, request, read_audit, audit_read);
+
+	if (call)
+		api_submit(api->quick, call, request);
+}

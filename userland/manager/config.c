@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kvmnet-manager's settings and their bounds; how the file is read is ini.c's. */
+#include "manager/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct config, name)
+
+static const struct ini_setting settings[] = {
+	{ "manager", "state_dir", ini_path, FIELD(state_dir), 0, 0, "an absolute path" },
+	{ "manager", "web_dir", ini_path, FIELD(web_dir), 0, 0, "an absolute path" },
+	{ "manager", "log_level", ini_level, FIELD(log_level), 0, 0, "error, warn, info or debug" },
+	{ "manager", "name", ini_name, FIELD(name), 0, 0, "up to 64 printable ASCII characters" },
+	{ "https", "address", ini_address, FIELD(https_address), 0, 0, "an IPv4 or IPv6 address in numbers" },
+	{ "https", "port", ini_port, FIELD(https_port), 1, 65535, "a number from 1 to 65535" },
+	{ "discovery", "enabled", ini_flag, FIELD(discovery), 0, 0, "yes or no" },
+	{ "discovery", "port", ini_port, FIELD(discovery_port), 1, 65535, "a number from 1 to 65535" },
+	{ "discovery", "second_port", ini_port, FIELD(discovery_second_port), 1, 65535,
+	  "a number from 1 to 65535" },
+};
+
+static const struct ini_format format = {
+	.settings = settings,
+	.count = sizeof(settings) / sizeof(settings[0]),
+	.sections = "[manager] [https] [discovery]",
+};
+
+void config_defaults(struct config *config)
+{
+	memset(config, 0, sizeof(*config));
+	ini_copy(config->state_dir, PATH_MAX, "/var/lib/kvmnet-manager");
+	ini_copy(config->web_dir, PATH_MAX, "/usr/share/kvmnet-manager/web");
+	config->log_level = LOG_LEVEL_INFO;
+	ini_copy(config->https_address, sizeof(config->https_address), "::");
+	config->https_port = 443;
+	config->discovery = true;
+	config->discovery_port = 3080;
+	config->discovery_second_port = 3081;
+}
+
+static void check_together(struct ini_parser *parser, const void *target)
+{
+	const struct config *config = target;
+
+	if (config->discovery_port == config->discovery_second_port)
+		ini_complain(parser, "[discovery] second_port: is %u as port is, must be another one",
+			     config->discovery_port);
+}
+
+int config_read(struct config *config, const char *path, FILE *err)
+{
+	size_t len = 0;
+	char *text = ini_read_file(path, &len, err);
+	int result = text ? ini_parse_text(&format, config, check_together, text, len, path, err) : -1;
+
+	free(text);
+	return result;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kvmnet-manager's configuration file (INI): every setting, its default and its bounds. */
+#ifndef KVMNET_MANAGER_CONFIG_H
+#define KVMNET_MANAGER_CONFIG_H
+
+#include <limits.h>
+
+#include "lib/ini.h"
+#include "lib/log.h"
+
+struct config {
+	/* [manager] */
+	char state_dir[PATH_MAX]; /* keys, database; mode 0700, default /var/lib/kvmnet-manager */
+	char web_dir[PATH_MAX];	  /* static pages, default /usr/share/kvmnet-manager/web */
+	enum log_level log_level; /* default info */
+	char name[INI_NAME_SIZE]; /* empty: the host name */
+	/* [https] */
+	char https_address[INI_ADDRESS_SIZE]; /* numeric; default "::" (both families) */
+	uint16_t https_port;		      /* default 443 */
+	/* [discovery] */
+	bool discovery;					/* default yes */
+	uint16_t discovery_port, discovery_second_port; /* UDP, default 3080 and 3081 */
+};
+
+void config_defaults(struct config *config);
+/* Reads path over the defaults. 0, or -1 after printing what is wrong to err; config is then not to be used. */
+int config_read(struct config *config, const char *path, FILE *err);
+
+#endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kvmnet-manager: options, start in order, stop in reverse. */
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "lib/boot.h"
+#include "lib/claim.h"
+#include "lib/log.h"
+#include "lib/version.h"
+#include "manager/adopt.h"
+#include "manager/api.h"
+#include "manager/config.h"
+#include "manager/finder.h"
+
+#define CONFIG_FILE "/etc/kvmnet/kvmnet-manager.conf"
+
+struct daemon {
+	struct config config;
+	struct loop *loop;
+	struct loop_source signals;
+	char name[INI_NAME_SIZE];
+	struct ca *ca;
+	struct identity_kind kind;
+	struct identity *identity;
+	struct store *store;
+	struct account_table *accounts;
+	struct api *api;
+	struct finder_user finder_user;
+	struct finder *finder;
+	uint64_t boot;
+};
+
+static const char usage[] =
+	"Usage: kvmnet-manager [OPTION]...\n"
+	"Finds the KVMnet Devices of a network, adopts them and says who may use them.\n\n"
+	"  -c, --config FILE      settings (default " CONFIG_FILE ")\n"
+	"  -n, --check-config     only say whether FILE is right\n"
+	"  -l, --log-level LEVEL  error, warn, info or debug, instead of FILE's\n"
+	"  -h, --help             this text\n"
+	"  -V, --version          the version\n";
+
+struct options {
+	const char *config;
+	bool check;
+	const char *log_level;
+};
+
+/* -1: go on; else exit with that. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' },    { "check-config", no_argument, NULL, 'n' },
+		{ "log-level", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	       { 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:nl:hV", names, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case 'n':
+			options->check = true;
+			break;
+		case 'l':
+			options->log_level = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			puts("kvmnet-manager " KVMNET_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			return EXIT_FAILURE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	fprintf(stderr, "kvmnet-manager: %s: what is this? See --help.\n", argv[optind]);
+	return EXIT_FAILURE;
+}
+
+static int read_config(struct config *config, const struct options *options)
+{
+	config_defaults(config);
+	if (config_read(config, options->config, stderr))
+		return -1;
+	if (options->log_level && !log_parse_level(options->log_level, &config->log_level)) {
+		fprintf(stderr, "kvmnet-manager: --log-level is error, warn, info or debug\n");
+		return -1;
+	}
+	log_set_level(config->log_level);
+	return 0;
+}
+
+static void signal_ready(struct loop_source *source, uint32_t events)
+{
+	struct daemon *daemon = (struct daemon *)((char *)source - offsetof(struct daemon, signals));
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	log_info("stopping: %s", strsignal((int)info.ssi_signo));
+	loop_stop(daemon->loop);
+}
+
+static int open_signals(struct daemon *daemon)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	signal(SIGPIPE, SIG_IGN);
+	/* Blocked before any thread starts: all inherit it. */
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+		return -1;
+	daemon->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	daemon->signals.events = EPOLLIN;
+	daemon->signals.ready = signal_ready;
+	return daemon->signals.fd < 0 ? -1 : loop_watch(daemon->loop, &daemon->signals);
+}
+
+static int open_state(struct daemon *daemon)
+{
+	const char *dir = daemon->config.state_dir;
+
+	daemon->loop = loop_new();
+	if (!daemon->loop || open_signals(daemon) || adopt_prepare()) {
+		log_error("out of memory or descriptors");
+		return -1;
+	}
+	daemon->ca = ca_open(dir);
+	if (!daemon->ca)
+		return -1;
+	daemon->kind = (struct identity_kind){ "manager", "this Manager", ca_issue_manager, daemon->ca };
+	daemon->identity = identity_open(dir, &daemon->kind);
+	if (!daemon->identity || boot_count(dir, &daemon->boot))
+		return -1;
+	if (ca_due(identity_certificate(daemon->identity)) && identity_renew(daemon->identity))
+		return -1;
+	daemon->store = store_open(dir);
+	daemon->accounts = daemon->store ? account_open(daemon->store) : NULL;
+	return daemon->accounts ? 0 : -1;
+}
+
+static void found(void *arg, const struct discovery_message *message, const char *address)
+{
+	struct daemon *daemon = arg;
+
+	api_heard(daemon->api, message, address);
+}
+
+static int open_rooms(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	const struct web_settings settings = {
+		.address = config->https_address,
+		.port = config->https_port,
+		.files = config->web_dir,
+	};
+	const struct api_stores stores = {
+		.store = daemon->store,
+		.accounts = daemon->accounts,
+		.ca = daemon->ca,
+		.identity = daemon->identity,
+		.name = daemon->name,
+		.port = config->https_port,
+	};
+
+	daemon->api = api_open(&stores, &settings);
+	if (!daemon->api || api_start(daemon->api))
+		return -1;
+	daemon->finder_user = (struct finder_user){ daemon, found };
+	if (!config->discovery)
+		return 0;
+	daemon->finder = finder_open(daemon->loop, config, identity_key(daemon->identity), daemon->boot,
+				     &daemon->finder_user);
+	if (!daemon->finder)
+		log_error("discovery: Devices will not be found by themselves");
+	return 0;
+}
+
+/* What a person at the console needs to become the administrator, and to know whom the browser talks to. */
+static void print_claim(struct daemon *daemon)
+{
+	char code[CLAIM_CODE_SIZE], fingerprint[96], host[64] = "";
+
+	identity_fingerprint(daemon->identity, fingerprint);
+	if (!account_claim_code(daemon->accounts, code, sizeof(code)))
+		return;
+	gethostname(host, sizeof(host) - 1);
+	claim_print("Manager", host, daemon->config.https_port, code, fingerprint);
+	explicit_bzero(code, sizeof(code));
+}
+
+/* In the reverse order; whatever is not open is skipped. */
+static void close_all(struct daemon *daemon)
+{
+	finder_close(daemon->finder);
+	api_close(daemon->api);
+	account_close(daemon->accounts);
+	store_close(daemon->store);
+	if (daemon->identity)
+		identity_close(daemon->identity);
+	ca_close(daemon->ca);
+	if (daemon->signals.fd > 0)
+		close(daemon->signals.fd);
+	loop_free(daemon->loop);
+}
+
+static void name_it(struct daemon *daemon)
+{
+	char host[INI_NAME_SIZE] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(daemon->name, sizeof(daemon->name), "%s",
+		 *daemon->config.name ? daemon->config.name :
+		 *host		      ? host :
+					"kvmnet-manager");
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon;
+	struct options options = { .config = CONFIG_FILE };
+	int result = parse_options(argc, argv, &options), error;
+
+	if (result >= 0)
+		return result;
+	if (read_config(&daemon.config, &options))
+		return EXIT_FAILURE;
+	if (options.check) {
+		printf("%s: good\n", options.config);
+		return EXIT_SUCCESS;
+	}
+	name_it(&daemon);
+	/* As in kvmnetd: what large log-ins take is given back. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	result = EXIT_FAILURE;
+	if (!open_state(&daemon) && !open_rooms(&daemon)) {
+		print_claim(&daemon);
+		sd_notify(0, "READY=1");
+		error = loop_run(daemon.loop);
+		if (error)
+			log_error("ending: %s", strerror(-error));
+		result = error ? EXIT_FAILURE : EXIT_SUCCESS;
+		sd_notify(0, "STOPPING=1");
+	}
+	close_all(&daemon);
+	return result;
+}

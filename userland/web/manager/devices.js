@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The list of Devices as the Manager knows them, and what can be done with one.
+
+import * as fleet from "./fleet.js";
+import { noPicture, size } from "./reason.js";
+
+const LOOK_MS = 2000;
+const SHORT_ID = 16;
+
+// State, its colour, and what may be done.
+const STATES = {
+	unclaimed: ["New", "waiting", "Adopt"],
+	"stand-alone": ["Stand-alone", "waiting", "Adopt"],
+	"managed by another": ["Another Manager's", "", null],
+	adopted: ["Adopted", "good", "Release"],
+};
+
+const at = (id) => document.getElementById(id);
+let timer = 0;
+let onLost = null;
+let shown = "";
+
+function cell(row, text, detail) {
+	const td = row.insertCell();
+
+	td.append(text);
+	if (detail) {
+		const small = document.createElement("small");
+
+		small.textContent = detail;
+		td.append(small);
+	}
+	return td;
+}
+
+function stateOf(device) {
+	const [text, colour] = STATES[device.state] || [device.state, ""];
+	const state = document.createElement("span");
+
+	if (device.state !== "adopted")
+		state.textContent = text;
+	else
+		state.textContent = device.link === "up" ? "Connected" : "Not connected";
+	state.className = `state ${device.state === "adopted" && device.link !== "up" ? "" : colour}`;
+	return state;
+}
+
+function targetOf(device) {
+	const capture = device.status?.capture;
+
+	if (device.link !== "up" || !capture)
+		return "";
+	return noPicture(capture)?.[0] || size(capture);
+}
+
+function addressOf(device) {
+	const host = device.address.includes(":") ? `[${device.address}]` : device.address;
+
+	return device.https_port === 443 ? host : `${host}:${device.https_port}`;
+}
+
+function addRow(device) {
+	const row = at("list").insertRow();
+	const action = STATES[device.state]?.[2];
+	const last = [];
+
+	row.dataset.id = device.id;
+	cell(row, device.name || "(no name)");
+	cell(row, stateOf(device), device.why);
+	cell(row, targetOf(device));
+	cell(row, addressOf(device));
+	cell(row, device.firmware || "");
+	cell(row, device.id.slice(0, SHORT_ID)).className = "hash";
+	if (action) {
+		const button = document.createElement("button");
+
+		button.type = "button";
+		button.textContent = action;
+		button.onclick = () => (action === "Adopt" ? askToAdopt(device) : askToRelease(device));
+		last.push(button);
+	}
+	row.insertCell().append(...last);
+}
+
+function show(devices) {
+	const text = JSON.stringify(devices);
+	const adopted = devices.filter((device) => device.state === "adopted");
+	const up = adopted.filter((device) => device.link === "up");
+
+	if (text === shown) // nothing that a person is about to press moves away
+		return;
+	shown = text;
+	at("list").replaceChildren();
+	devices.sort((a, b) => (a.name || "").localeCompare(b.name || "") || a.id.localeCompare(b.id)).forEach(addRow);
+	at("nothing").hidden = devices.length > 0;
+	at("count").textContent = `${up.length} of ${adopted.length} adopted Devices connected`;
+}
+
+async function look() {
+	clearTimeout(timer);
+	try {
+		show((await fleet.devices()).devices);
+		at("notice").textContent = "";
+	} catch (error) {
+		if (error.status === 401 || error.status === 409) {
+			onLost();
+			return;
+		}
+		at("notice").textContent = error.message;
+	}
+	timer = setTimeout(look, LOOK_MS);
+}
+
+// Shows the dialogue; act() is what its button does, and a failure's text stays in it.
+function ask({ title, text, go, device, code, owner, act }) {
+	at("adopt-title").textContent = title;
+	at("adopt-text").textContent = text;
+	at("adopt-id").textContent = device.id.match(/.{4}/g).join(" ");
+	at("adopt-go").textContent = go;
+	at("adopt-error").textContent = "";
+	at("adopt-form").reset();
+	at("adopt-code-row").hidden = !code;
+	at("adopt-code").required = code;
+	at("adopt-user-row").hidden = at("adopt-password-row").hidden = !owner;
+	at("adopt-user").required = at("adopt-password").required = owner;
+	at("adopt-cancel").onclick = () => at("adopt").close();
+	at("adopt-form").onsubmit = async (event) => {
+		event.preventDefault();
+		at("adopt-go").disabled = true;
+		at("adopt-error").textContent = "";
+		try {
+			await act();
+			at("adopt").close();
+			await look();
+		} catch (error) {
+			at("adopt-error").textContent = error.message;
+		} finally {
+			at("adopt-go").disabled = false;
+		}
+	};
+	at("adopt").showModal();
+}
+
+function askToAdopt(device) {
+	const code = device.state === "unclaimed";
+
+	ask({
+		title: `Adopt ${device.name || "this Device"}`,
+		text: code ? "It has no owner yet. Enter the claim code that its own console shows." :
+			"It has an owner. Enter the owner's user name and password.",
+		go: "Adopt",
+		device,
+		code,
+		owner: !code,
+		act: () => fleet.adopt(device.id, code ? { code: at("adopt-code").value } :
+			{ user: at("adopt-user").value, password: at("adopt-password").value }),
+	});
+}
+
+function askToRelease(device) {
+	ask({
+		title: `Release ${device.name || "this Device"}`,
+		text: "It forgets this Manager and is its owner's own again, or nobody's if it had no owner.",
+		go: "Release",
+		device,
+		code: false,
+		owner: false,
+		act: () => fleet.release(device.id),
+	});
+}
+
+// Throws what the Manager answers when there is nobody logged in.
+export async function openDevices(lost) {
+	const { devices } = await fleet.devices();
+
+	onLost = lost;
+	shown = "";
+	at("manager").hidden = false;
+	show(devices);
+	timer = setTimeout(look, LOOK_MS);
+}
+
+export function closeDevices() {
+	clearTimeout(timer);
+	if (at("adopt").open)
+		at("adopt").close();
+	at("manager").hidden = true;
+}
