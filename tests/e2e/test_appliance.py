@@ -51,3 +51,9 @@ def test_capture_driver_is_loaded_late():
     run("modprobe kvmcap",
         "until ls -l /proc/$(systemctl show -p MainPID --value kvmnetd)/fd | grep -q kvmcap; do :; done")
     run("systemctl unmask --runtime kvmnet-helper", "systemctl start kvmnet-helper")
+
+
+def test_daemon_gets_no_huge_pages():
+    """The kernel could join pages to one of 2 MB whenever it comes by, which is chance: so that it may not is what is asked."""
+    said = run("p=$(systemctl show -p MainPID --value kvmnetd)", "grep THP_enabled /proc/$p/status")
+    assert said.split() == ["THP_enabled:", "0"], said

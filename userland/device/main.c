@@ -3,6 +3,7 @@
  * kvmnetd: options, start in order, stop in reverse. The rooms that do the work
  * are named in server.h; the page thread is page.c's.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -273,6 +275,9 @@ int main(int argc, char **argv)
 	/* Large blocks come and go with sessions and log-ins. Fixed, this threshold gives each back to the system when it
 	 * is freed; glibc would raise it and keep them. */
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	/* Nor may the kernel make 2 MB of what holds a few kB: an appliance is small, and its use of memory is to be flat. */
+	if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 0)
+		log_warn("huge pages stay on: %s", strerror(errno));
 	result = EXIT_FAILURE;
 	if (!sandbox_early() && !open_state(&daemon) && !open_rooms(&daemon)) {
 		print_claim(&daemon);
