@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An appliance whose parts come late: its services say what is missing, and go on as soon as it is there."""
+"""An appliance whose parts come late: its services say what is missing, and go on as soon as it is there.
+
+And what the daemon has asked of the kernel.
+"""
 
 from bench import Bench
 
