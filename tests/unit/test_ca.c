@@ -213,7 +213,8 @@ static enum ca_verdict judge(const char *names, const char *use, time_t from, ti
 		{ 0 },
 	};
 	bool missing;
-	EVP_PKEY *own = certificate_read_key(dir, "ca.key", "", &missing), *other = certificate_new_key();
+	EVP_PKEY *own = certificate_read_key(dir, "ca.key", "EC", "", &missing),
+		 *other = certificate_new_key();
 	const struct certificate_form form = {
 		"x", key, from, until, extensions, ca_certificate(ca), by_other ? other : own,
 	};

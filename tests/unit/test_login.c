@@ -43,8 +43,8 @@ static void test_token_finds_its_login(void **state)
 {
 	char one[LOGIN_TOKEN_SIZE], two[LOGIN_TOKEN_SIZE];
 
-	assert_true(login_begin(*state, "ann", one));
-	assert_true(login_begin(*state, "bob", two));
+	assert_true(login_begin(*state, "ann", 0, one));
+	assert_true(login_begin(*state, "bob", 0, two));
 	assert_int_equal(strlen(one), 64);
 	assert_string_not_equal(one, two);
 	assert_string_equal(find(*state, one)->user, "ann");
@@ -63,8 +63,8 @@ static void test_idle_and_old_logins_expire(void **state)
 	uint64_t start = now;
 	uint32_t id;
 
-	assert_true(login_begin(*state, "ann", idle));
-	assert_true(login_begin(*state, "ann", used));
+	assert_true(login_begin(*state, "ann", 0, idle));
+	assert_true(login_begin(*state, "ann", 0, used));
 	id = find(*state, used)->id;
 	now += LOGIN_IDLE_S * SECOND - 1;
 	assert_non_null(find(*state, used));
@@ -82,16 +82,16 @@ static void test_full_table_drops_the_one_that_rested_longest(void **state)
 {
 	char first[LOGIN_TOKEN_SIZE], second[LOGIN_TOKEN_SIZE], more[LOGIN_TOKEN_SIZE];
 
-	assert_true(login_begin(*state, "ann", first));
+	assert_true(login_begin(*state, "ann", 0, first));
 	now += SECOND;
-	assert_true(login_begin(*state, "bob", second));
+	assert_true(login_begin(*state, "bob", 0, second));
 	for (int i = 0; i < 62; i++) {
 		now += SECOND;
-		assert_true(login_begin(*state, "eve", more));
+		assert_true(login_begin(*state, "eve", 0, more));
 	}
 	assert_non_null(find(*state, first));
 	now += SECOND;
-	assert_true(login_begin(*state, "eve", more));
+	assert_true(login_begin(*state, "eve", 0, more));
 	assert_null(find(*state, second));
 	assert_non_null(find(*state, first));
 }
@@ -104,7 +104,7 @@ static void test_ids_are_never_used_twice(void **state)
 	for (int i = 0; i < 200; i++) {
 		const struct login *login;
 
-		assert_true(login_begin(*state, "ann", token));
+		assert_true(login_begin(*state, "ann", 0, token));
 		login = find(*state, token);
 		assert_true(login->id > before);
 		before = login->id;
@@ -118,12 +118,28 @@ static void test_all_but_one_end(void **state)
 	char tokens[4][LOGIN_TOKEN_SIZE];
 
 	for (int i = 0; i < 4; i++)
-		assert_true(login_begin(*state, i < 3 ? "ann" : "bob", tokens[i]));
+		assert_true(login_begin(*state, i < 3 ? "ann" : "bob", 0, tokens[i]));
 	login_end_others(*state, "ann", find(*state, tokens[1])->id);
 	assert_null(find(*state, tokens[0]));
 	assert_non_null(find(*state, tokens[1]));
 	assert_null(find(*state, tokens[2]));
 	assert_non_null(find(*state, tokens[3]));
+}
+
+static void test_those_without_a_right_end(void **state)
+{
+	char tokens[3][LOGIN_TOKEN_SIZE];
+
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(login_begin(*state, "ann", i + 1, tokens[i]));
+	assert_int_equal(find(*state, tokens[1])->rights, 2);
+	login_end_without(*state, 2);
+	assert_null(find(*state, tokens[0]));
+	assert_non_null(find(*state, tokens[1]));
+	assert_non_null(find(*state, tokens[2]));
+	login_end_without(*state, 3);
+	assert_null(find(*state, tokens[1]));
+	assert_non_null(find(*state, tokens[2]));
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_table, close_table)
@@ -136,6 +152,7 @@ int main(void)
 		CASE(test_full_table_drops_the_one_that_rested_longest),
 		CASE(test_ids_are_never_used_twice),
 		CASE(test_all_but_one_end),
+		CASE(test_those_without_a_right_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,14 +124,14 @@ static int no_password(char *buf, int size, int rwflag, void *arg)
 	return -1;
 }
 
-static EVP_PKEY *parse_key(const char *text, size_t len)
+static EVP_PKEY *parse_key(const char *text, size_t len, const char *type)
 {
 	BIO *pem = BIO_new_mem_buf(text, (int)len);
 	EVP_PKEY *key = pem ? PEM_read_bio_PrivateKey(pem, NULL, no_password, NULL) : NULL;
 
 	BIO_free(pem);
 	ERR_clear_error();
-	if (key && EVP_PKEY_is_a(key, "EC"))
+	if (key && EVP_PKEY_is_a(key, type))
 		return key;
 	EVP_PKEY_free(key);
 	return NULL;
@@ -200,14 +200,15 @@ static char *read_file(const char *dir, const char *name, size_t *len, bool *mis
 	return text;
 }
 
-EVP_PKEY *certificate_read_key(const char *dir, const char *name, const char *advice, bool *missing)
+EVP_PKEY *certificate_read_key(const char *dir, const char *name, const char *type, const char *advice,
+			       bool *missing)
 {
 	size_t len = 0;
 	char *text = read_file(dir, name, &len, missing);
-	EVP_PKEY *key = text ? parse_key(text, len) : NULL;
+	EVP_PKEY *key = text ? parse_key(text, len, type) : NULL;
 
 	if (text && !key)
-		log_error("%s/%s holds no usable P-256 key: %s", dir, name, advice);
+		log_error("%s/%s holds no usable %s key: %s", dir, name, type, advice);
 	if (text)
 		OPENSSL_cleanse(text, len);
 	free(text);

@@ -46,7 +46,9 @@ char *certificate_text(X509 *certificate);
  * that holds something else; *missing: there is none, which is not logged. */
 int certificate_write_key(const char *dir, const char *name, EVP_PKEY *key);
 int certificate_write(const char *dir, const char *name, X509 *certificate);
-EVP_PKEY *certificate_read_key(const char *dir, const char *name, const char *advice, bool *missing);
+/* type: "EC" or "ED25519". */
+EVP_PKEY *certificate_read_key(const char *dir, const char *name, const char *type, const char *advice,
+			       bool *missing);
 X509 *certificate_read(const char *dir, const char *name, const char *advice, bool *missing);
 
 /* Logs that it failed and OpenSSL's reason, which is then forgotten. */

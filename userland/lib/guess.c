@@ -35,7 +35,8 @@ struct friend
 
 struct guess_table {
 	uint8_t key[SOURCE_KEY_SIZE];
-	struct limit sources[SOURCES], claim_sources[SOURCES], names[NAMES], total, claim_total;
+	struct limit sources[SOURCES], claim_sources[SOURCES], ticket_sources[SOURCES];
+	struct limit names[NAMES], total, claim_total;
 	struct friend friends[FRIENDS];
 	uint64_t friend_uses;
 };
@@ -145,4 +146,10 @@ void guess_claim(struct guess_table *table, struct guess *guess, const struct so
 	memset(guess, 0, sizeof(*guess));
 	add(guess, source_limit(table, table->claim_sources, source), &source_rule);
 	add(guess, &table->claim_total, &name_rule);
+}
+
+void guess_ticket(struct guess_table *table, struct guess *guess, const struct source *source)
+{
+	memset(guess, 0, sizeof(*guess));
+	add(guess, source_limit(table, table->ticket_sources, source), &source_rule);
 }

@@ -29,6 +29,8 @@ void guess_table_free(struct guess_table *table);
 void guess_login(struct guess_table *table, struct guess *guess, const struct source *source,
 		 const char *name);
 void guess_claim(struct guess_table *table, struct guess *guess, const struct source *source);
+/* Likewise with what nobody can guess: it may cost those work that are asked, and holds nobody else up. */
+void guess_ticket(struct guess_table *table, struct guess *guess, const struct source *source);
 
 /* May it be made now? Changes nothing. */
 bool guess_open(const struct guess *guess);

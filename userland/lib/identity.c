@@ -85,7 +85,7 @@ static EVP_PKEY *read_key(const struct identity *identity, bool *missing)
 	snprintf(advice, sizeof(advice),
 		 "put it back from a backup, or remove it and %s to give %s a new identity",
 		 identity->certificate_file, identity->kind->whose);
-	return certificate_read_key(identity->dir, identity->key_file, advice, missing);
+	return certificate_read_key(identity->dir, identity->key_file, "EC", advice, missing);
 }
 
 static X509 *read_certificate(const struct identity *identity, bool *missing)

@@ -70,7 +70,7 @@ static struct login *free_place(struct login_table *table)
 	return oldest;
 }
 
-bool login_begin(struct login_table *table, const char *user, char token[LOGIN_TOKEN_SIZE])
+bool login_begin(struct login_table *table, const char *user, unsigned rights, char token[LOGIN_TOKEN_SIZE])
 {
 	struct login *login = free_place(table);
 	unsigned char bytes[32];
@@ -85,6 +85,7 @@ bool login_begin(struct login_table *table, const char *user, char token[LOGIN_T
 		return false;
 	login->id = ++table->last_id;
 	snprintf(login->user, sizeof(login->user), "%s", user);
+	login->rights = rights;
 	login->since_ns = login->used_ns = loop_now_ns();
 	return true;
 }
@@ -140,4 +141,11 @@ void login_end_others(struct login_table *table, const char *user, uint32_t keep
 		if (login->id && login->id != keep && (!user || !strcmp(login->user, user)))
 			end(login);
 	}
+}
+
+void login_end_without(struct login_table *table, unsigned rights)
+{
+	for (unsigned i = 0; i < LOGINS; i++)
+		if (table->logins[i].id && (table->logins[i].rights & rights) != rights)
+			end(&table->logins[i]);
 }

@@ -19,6 +19,7 @@
 struct login {
 	uint32_t id; /* never used twice; 0: free */
 	char user[USER_NAME_MAX + 1];
+	unsigned rights; /* what they mean is their user's */
 	unsigned char hash[32];
 	uint64_t since_ns, used_ns;
 };
@@ -29,7 +30,7 @@ struct login_table *login_table_new(void);
 void login_table_free(struct login_table *table);
 
 /* When the table is full, the login that rested longest ends. false: no randomness. */
-bool login_begin(struct login_table *table, const char *user, char token[LOGIN_TOKEN_SIZE]);
+bool login_begin(struct login_table *table, const char *user, unsigned rights, char token[LOGIN_TOKEN_SIZE]);
 /* NULL: no such login, or it expired. Valid until the table changes. Counts as use. */
 const struct login *login_find(struct login_table *table, const char *token, size_t len);
 /* Does it still hold? For connections that outlive the request that opened them; counts as use. */
@@ -37,5 +38,7 @@ bool login_alive(struct login_table *table, uint32_t id);
 void login_end(struct login_table *table, uint32_t id);
 /* All of user's logins but keep, or with user NULL everybody's: after a change of password, or of the owner. */
 void login_end_others(struct login_table *table, const char *user, uint32_t keep);
+/* All that lack one of rights. */
+void login_end_without(struct login_table *table, unsigned rights);
 
 #endif

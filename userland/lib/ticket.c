@@ -152,18 +152,25 @@ static bool append(char *text, json_t *json)
 	return fits;
 }
 
+json_t *ticket_rights_json(unsigned given)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < COUNT(rights); i++)
+		if (given & rights[i].right)
+			json_array_append_new(list, json_string(rights[i].name));
+	return list;
+}
+
 static json_t *claims_of(const struct ticket *ticket)
 {
 	char id[BASE64_LENGTH(TICKET_ID_BYTES) + 1];
-	json_t *list = json_array();
 
 	base64_encode(ticket->id, TICKET_ID_BYTES, id);
-	for (unsigned i = 0; i < COUNT(rights); i++)
-		if (ticket->rights & rights[i].right)
-			json_array_append_new(list, json_string(rights[i].name));
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "iss", ticket->manager, "aud",
 			 ticket->device, "sub", ticket->user, "target", ticket->target, "jti", id, "iat",
-			 (json_int_t)ticket->issued, "exp", (json_int_t)ticket->expires, "rights", list);
+			 (json_int_t)ticket->issued, "exp", (json_int_t)ticket->expires, "rights",
+			 ticket_rights_json(ticket->rights));
 }
 
 static bool append_signature(char *text, EVP_PKEY *key)
@@ -326,7 +333,7 @@ const char *ticket_check(const char *text, size_t len, const struct ticket_scope
 {
 	const char *end = text + len, *dot = memchr(text, '.', len);
 	const char *second = dot ? memchr(dot + 1, '.', (size_t)(end - dot - 1)) : NULL;
-	const char *wrong = "This is no Ticket.";
+	const char *wrong = "This is no Ticket: open the Target in the Manager.";
 	json_t *header, *claims;
 	EVP_PKEY *key;
 

@@ -62,6 +62,9 @@ char *ticket_sign(const struct ticket *ticket, EVP_PKEY *key);
 const char *ticket_check(const char *text, size_t len, const struct ticket_scope *scope,
 			 struct ticket *ticket);
 
+/* Their names, a list; NULL: out of memory. */
+json_t *ticket_rights_json(unsigned rights);
+
 /* A JWK set (RFC 7517, RFC 8037) of the public half of key; NULL as ticket_sign(). */
 json_t *ticket_keys_json(EVP_PKEY *key);
 /* NULL and *keys, to be given to ticket_keys_clear(), or what is wrong. */

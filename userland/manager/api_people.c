@@ -32,7 +32,7 @@ static void begin_login(struct call *call, struct web_request *request)
 {
 	char token[LOGIN_TOKEN_SIZE];
 
-	if (!login_begin(call->api->logins, call->user, token)) {
+	if (!login_begin(call->api->logins, call->user, 0, token)) {
 		web_error(request, 500, "The Manager has no randomness: try again.");
 		return;
 	}
