@@ -12,10 +12,11 @@ import os
 import socket
 import ssl
 import struct
+import time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -32,6 +33,10 @@ def now():
 
 def name_of(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def hash_of(key):
@@ -56,6 +61,7 @@ class Authority:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.id = hash_of(self.key.public_key())
         self.certificate = self._issue(self.key.public_key(), None, None, now() - DAY, now() + 7300 * DAY)
+        self.ticket_key = ed25519.Ed25519PrivateKey.generate()
 
     def _issue(self, key, names, usages, start, end):
         builder = (x509.CertificateBuilder().subject_name(name_of(self.name if names is None else "left"))
@@ -81,6 +87,26 @@ class Authority:
             key = x509.load_pem_x509_certificate(text.read()).public_key()
         names = changes.pop("names", [f"{hash_of(key)[:32]}.device.kvmnet.internal"])
         return self.issue(key, names, **changes)
+
+    def _jwk(self):
+        x = base64url(self.ticket_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+        jwk = {"crv": "Ed25519", "kty": "OKP", "x": x}
+        return dict(jwk, kid=base64url(hashlib.sha256(json.dumps(jwk, separators=(",", ":")).encode()).digest()))
+
+    def ticket_keys(self):
+        """The keys to check Tickets with."""
+        return {"keys": [self._jwk()]}
+
+    def ticket(self, daemon, rights=("view", "control"), **changes):
+        """A Ticket for this Device, as lib/TICKET.md has it."""
+        issued = int(time.time())
+        with open(os.path.join(daemon.state, "device.crt"), "rb") as text:
+            device = hash_of(x509.load_pem_x509_certificate(text.read()).public_key())
+        claims = {"iss": self.id, "aud": device, "sub": "ann", "target": "left", "jti": base64url(os.urandom(16)),
+                  "iat": issued, "exp": issued + 60, "rights": list(rights), **changes}
+        header = {"alg": "EdDSA", "kid": self._jwk()["kid"], "typ": "JWT"}
+        text = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
+        return f"{text}.{base64url(self.ticket_key.sign(text.encode()))}"
 
     def adoption(self, daemon, *addresses, **changes):
         """The body of an adoption."""

@@ -281,7 +281,10 @@ def test_settings():
         equal(adopt(owner, authority.adoption(daemon, standin.address))[0], 200)
         with standin.accept() as link:
             link.welcome()
-            status, console = owner.upgrade("/api/v1/console", "binary")
+            equal(link.ask(7, "PUT", "/api/v1/ticket-keys", authority.ticket_keys()), (204, None))
+            person = Web(daemon)
+            equal(person.ask("POST", "/api/v1/ticket", {"ticket": authority.ticket(daemon)})[0], 200)
+            status, console = person.upgrade("/api/v1/console", "binary")
             equal(status, 101)
             with console:
                 handshake(console)

@@ -11,8 +11,8 @@ import re
 import jsonschema
 import yaml
 
-from authority import Authority
-from case import TOP, Deadline, check, equal
+from authority import Authority, Standin
+from case import TOP, Deadline, check, equal, scratch
 from daemon import PASSWORD, USER, Daemon
 from test_web import Web, claim_code, handshake
 
@@ -62,6 +62,11 @@ def schema_of(content):
     """A JSON Schema that stands by itself."""
     return closed({"$schema": "https://json-schema.org/draft/2020-12/schema", "components": SPEC["components"],
                    **content["application/json"]["schema"]})
+
+
+def of_manager(operation):
+    """It comes over the link alone."""
+    return operation.get("security") == [{"link": []}]
 
 
 def body_of(operation):
@@ -138,7 +143,7 @@ def person(caller):
 
 
 def right_body(operation, daemon, code=""):
-    values = {"code": code, "user": USER, "password": PASSWORD, "old_password": PASSWORD,
+    values = {"ticket": "x", "keys": [{}], "code": code, "user": USER, "password": PASSWORD, "old_password": PASSWORD,
               "new_password": NEW_PASSWORD, "revision": 1, "session_timeout_s": 60, "name": "left", "managers": [],
               **AUTHORITY.adoption(daemon)}
     schema = body_of(operation)
@@ -156,11 +161,13 @@ def test_right_calls():
             worked.add(name)
         if is_socket(operation):
             equal(caller.open(path), status, name)
+        elif of_manager(operation):
+            equal(caller.call(method, path, operation, right_body(operation, daemon)), 403 if status < 400 else status, name)
         else:
             path = path.replace("{id}", str(number))
             equal(caller.call(method, path, operation, body or right_body(operation, daemon, code), query), status, name)
 
-    with Daemon(claim=False) as daemon:
+    with Daemon(claim=False) as daemon, scratch("standin") as folder, Standin(AUTHORITY, folder) as standin:
         caller, code = Caller(daemon), claim_code(daemon)
         walk("getState", 200)
         for name in by_name:
@@ -180,9 +187,19 @@ def test_right_calls():
             walk("endSession", 204, number=session)
         walk("getSettings", 200)
         walk("setSettings", 200)
-        walk("adopt", 200)
+        walk("adopt", 200, AUTHORITY.adoption(daemon, standin.address))
         walk("getState", 200)
         walk("getStatus", 200)
+        walk("setTicketKeys", 204)
+        with standin.accept() as link:
+            link.welcome()
+            equal(link.ask(1, "PUT", "/api/v1/ticket-keys", AUTHORITY.ticket_keys()), (204, None))
+        owner, caller = caller, Caller(daemon)
+        walk("useTicket", 200, {"ticket": AUTHORITY.ticket(daemon)})
+        walk("getStatus", 200)
+        for name in ("endSession", "getSettings", "setSettings", "release", "changePassword"):
+            walk(name, 403, number=1)
+        caller = owner
         walk("release", 204)
         walk("changePassword", 200)
         walk("logOut", 204)
@@ -196,6 +213,8 @@ def test_wrong_types():
         caller = Caller(daemon)
         equal(caller.login()[0], 200)
         for method, path, operation in operations():
+            if of_manager(operation):
+                continue
             wrong_bodies(caller, daemon, method, path, operation)
             for parameter in operation.get("parameters", []):
                 for value in ("", "x", "-1", "1.5", "99999999999999999999"):
@@ -247,6 +266,8 @@ def test_wrong_user():
                 caller.cookie = stranger
                 if is_socket(operation):
                     equal(caller.open(path), 401, f"{path} as {stranger}")
+                elif of_manager(operation):
+                    equal(caller.call(method, there, operation, right_body(operation, daemon)), 403, path)
                 elif operation.get("security") != []:
                     equal(caller.call(method, there, operation, right_body(operation, daemon)), 401, f"{path} as {stranger}")
             if is_socket(operation):
@@ -262,6 +283,8 @@ def test_too_large():
         caller = Caller(daemon)
         equal(caller.login()[0], 200)
         for method, path, operation in operations():
+            if of_manager(operation):
+                continue
             if body_of(operation):
                 more = 2 * BODY_MAX if operation["operationId"] == "adopt" else BODY_MAX
                 equal(caller.call(method, path, operation, b" " * (more + 1)), 413, path)
@@ -275,7 +298,7 @@ def test_length_is_told():
         caller = Caller(daemon)
         equal(caller.login()[0], 200)
         for method, path, operation in operations():
-            if method in ("POST", "PUT"):
+            if method in ("POST", "PUT") and not of_manager(operation):
                 head = "".join(f"{name}: {value}\r\n" for name, value in caller.headers().items())
                 answer = caller.raw(f"{method} {BASE}{path} HTTP/1.1\r\n{head}\r\n".encode())
                 equal(answer.split()[1:2], [b"411"], path)

@@ -17,6 +17,7 @@ import time
 from case import Failure, check, equal, seeded
 from daemon import PASSWORD, USER, Daemon
 
+LOGGED_IN = {"user": USER, "rights": ["view", "control", "media", "power", "exclusive"]}
 SECURITY = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 
 
@@ -202,7 +203,7 @@ def test_claim():
         equal(web.ask("POST", "/api/v1/claim", body)[0], 400, "a short password")
         equal(web.ask("POST", "/api/v1/claim", dict(body, user="no spaces", password=PASSWORD))[0], 400, "user")
         equal(web.ask("POST", "/api/v1/claim", dict(body, code="AAAA-AAAA-AAAA", password=PASSWORD))[0], 403)
-        equal(web.ask("POST", "/api/v1/claim", dict(body, password=PASSWORD)), (200, {"user": USER}))
+        equal(web.ask("POST", "/api/v1/claim", dict(body, password=PASSWORD)), (200, LOGGED_IN))
         check(web.cookie, "the claimer is not logged in")
         equal(web.ask("GET", "/api/v1/status")[0], 200)
         equal(web.ask("POST", "/api/v1/claim", dict(body, password=PASSWORD))[0], 409, "a second claim")
@@ -244,7 +245,7 @@ def test_login():
         wrong = web.login("not the password")
         equal(wrong[0], 401)
         equal(web.login(user="nobody"), wrong, "an unknown user")
-        equal(web.login(), (200, {"user": USER}))
+        equal(web.login(), (200, LOGGED_IN))
         status, answer = web.ask("GET", "/api/v1/status")
         equal((status, answer["user"], answer["sessions"]), (200, USER, []))
         check(answer["capture"]["signal"] != "ok", "a picture from nowhere")

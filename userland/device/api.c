@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Routes of the API and who may use them. HTTP itself is web_http.c's, passwords
- * and their limits are account.c's, JSON of the status is api_status.c's.
+ * and their limits are account.c's, Tickets gate.c's, JSON of the status is api_status.c's.
  */
 #include "device/api_parts.h"
 
@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 
+#include "device/rights.h"
 #include "lib/body.h"
 #include "lib/log.h"
 #include "lib/version.h"
@@ -18,10 +19,19 @@
 #define COOKIE "__Host-kvmnet"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+enum access {
+	ACCESS_FIRST,	/* everybody, before the claim too */
+	ACCESS_ALL,	/* people, logged in or not */
+	ACCESS_PERSON,	/* people who are logged in, with a Ticket too */
+	ACCESS_OWNER,	/* people who are logged in with their password */
+	ACCESS_VIEW,	/* as PERSON; and the Manager */
+	ACCESS_SETTING, /* as OWNER; and the Manager */
+	ACCESS_MANAGER,
+};
+
 struct api_route {
 	struct web_route web;
-	bool unclaimed; /* works before the claim */
-	bool login;	/* needs one */
+	enum access access;
 	void (*run)(struct api *api, struct web_request *request);
 	enum job_type job;
 	const char *fields[BODY_FIELDS_MAX]; /* its body's members, in job.c's order */
@@ -34,28 +44,28 @@ static void run_status(struct api *api, struct web_request *request);
 static void run_disconnect(struct api *api, struct web_request *request);
 
 static const struct api_route routes[] = {
-	{ { WEB_GET, "/api/v1/state", 0 }, true, false, run_state, 0, { NULL } },
+	{ { WEB_GET, "/api/v1/state", 0 }, ACCESS_FIRST, run_state, 0, { NULL } },
 	{ { WEB_POST, "/api/v1/claim", WEB_BODY },
-	  true,
-	  false,
+	  ACCESS_FIRST,
 	  run_job,
 	  JOB_CLAIM,
 	  { "code", "user", "password" } },
-	{ { WEB_POST, "/api/v1/login", WEB_BODY }, false, false, run_job, JOB_LOGIN, { "user", "password" } },
-	{ { WEB_POST, "/api/v1/logout", 0 }, false, true, run_logout, 0, { NULL } },
+	{ { WEB_POST, "/api/v1/login", WEB_BODY }, ACCESS_ALL, run_job, JOB_LOGIN, { "user", "password" } },
+	{ { WEB_POST, "/api/v1/ticket", WEB_BODY }, ACCESS_ALL, api_run_ticket, 0, { NULL } },
+	{ { WEB_POST, "/api/v1/logout", 0 }, ACCESS_PERSON, run_logout, 0, { NULL } },
 	{ { WEB_POST, "/api/v1/password", WEB_BODY },
-	  false,
-	  true,
+	  ACCESS_OWNER,
 	  run_job,
 	  JOB_PASSWORD,
 	  { "old_password", "new_password" } },
-	{ { WEB_GET, "/api/v1/status", 0 }, false, true, run_status, 0, { NULL } },
-	{ { WEB_DELETE, "/api/v1/sessions/*", 0 }, false, true, run_disconnect, 0, { NULL } },
+	{ { WEB_GET, "/api/v1/status", 0 }, ACCESS_VIEW, run_status, 0, { NULL } },
+	{ { WEB_DELETE, "/api/v1/sessions/*", 0 }, ACCESS_SETTING, run_disconnect, 0, { NULL } },
 	/* A renewal needs no login: manager.h. */
-	{ { WEB_POST, "/api/v1/adoption", 2 * WEB_BODY }, false, false, api_run_adopt, 0, { NULL } },
-	{ { WEB_DELETE, "/api/v1/adoption", 0 }, false, true, api_run_release, 0, { NULL } },
-	{ { WEB_GET, "/api/v1/settings", 0 }, false, true, api_run_get_settings, 0, { NULL } },
-	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, false, true, api_run_put_settings, 0, { NULL } },
+	{ { WEB_POST, "/api/v1/adoption", 2 * WEB_BODY }, ACCESS_ALL, api_run_adopt, 0, { NULL } },
+	{ { WEB_DELETE, "/api/v1/adoption", 0 }, ACCESS_SETTING, api_run_release, 0, { NULL } },
+	{ { WEB_GET, "/api/v1/settings", 0 }, ACCESS_SETTING, api_run_get_settings, 0, { NULL } },
+	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, ACCESS_SETTING, api_run_put_settings, 0, { NULL } },
+	{ { WEB_PUT, "/api/v1/ticket-keys", WEB_BODY }, ACCESS_MANAGER, api_run_ticket_keys, 0, { NULL } },
 };
 
 static const struct api_route *route_of(const struct web_request *request)
@@ -68,6 +78,13 @@ static void account_error(struct web_request *request, int status, enum account_
 	web_error(request, status, account_text(result));
 }
 
+unsigned api_session_rights(struct api *api, unsigned rights)
+{
+	if (rights & RIGHT_OWNER && manager_decides(api->manager))
+		return rights & ~RIGHTS_SESSION;
+	return rights;
+}
+
 static const struct login *login_of(struct api *api, const struct web_caller *caller)
 {
 	size_t len;
@@ -76,37 +93,60 @@ static const struct login *login_of(struct api *api, const struct web_caller *ca
 	return token ? login_find(api->logins, token, len) : NULL;
 }
 
+/* NULL, or why not, with *status. */
+static const char *refusal(const struct api_route *route, const struct login *login, int *status)
+{
+	if (route->access == ACCESS_MANAGER) {
+		*status = 403;
+		return "This is for this Device's Manager.";
+	}
+	if (route->access >= ACCESS_PERSON && !login) {
+		*status = 401;
+		return "Log in first.";
+	}
+	if ((route->access == ACCESS_OWNER || route->access == ACCESS_SETTING) &&
+	    !(login->rights & RIGHT_OWNER)) {
+		*status = 403;
+		return "This is for this Device's owner: a Ticket does not permit it.";
+	}
+	return NULL;
+}
+
 bool api_check(struct api *api, struct web_request *request)
 {
 	const struct login *login = login_of(api, &request->caller);
+	const char *why;
+	int status;
 
 	if (!web_find_route(request, routes, COUNT(routes), sizeof(routes[0])) || !web_check_origin(request))
 		return false;
-	if (!route_of(request)->unclaimed && !account_claimed(api->accounts))
+	why = refusal(route_of(request), login, &status);
+	if (route_of(request)->access != ACCESS_FIRST && !account_claimed(api->accounts))
 		account_error(request, 409, ACCOUNT_UNCLAIMED);
-	else if (route_of(request)->login && !login)
-		web_error(request, 401, "Log in first.");
+	else if (why)
+		web_error(request, status, why);
 	else
 		web_check_body(request);
 	if (login && !request->status) {
 		request->login = login->id;
+		request->rights = login->rights;
 		snprintf(request->user, sizeof(request->user), "%s", login->user);
 	}
 	return !request->status;
 }
 
-/* What belongs to a login or opens one is a person's. */
 bool api_check_manager(struct api *api, struct web_request *request)
 {
-	static const char login[] = "/api/v1/logout", password[] = "/api/v1/password";
 	struct adoption *adoption;
 
 	if (!web_find_route(request, routes, COUNT(routes), sizeof(routes[0])))
 		return false;
-	if (!route_of(request)->login || !strcmp(request->path, login) || !strcmp(request->path, password))
+	/* What belongs to a login or opens one is a person's. */
+	if (route_of(request)->access < ACCESS_VIEW)
 		web_error(request, 403, "This is for people who log in here.");
 	else
 		web_check_body(request);
+	request->rights = RIGHT_OWNER;
 	adoption = manager_adoption(api->manager);
 	snprintf(request->user, sizeof(request->user), "%s", adoption ? adoption->name : "");
 	adoption_free(adoption);
@@ -116,6 +156,12 @@ bool api_check_manager(struct api *api, struct web_request *request)
 void api_run(struct api *api, struct web_request *request)
 {
 	route_of(request)->run(api, request);
+}
+
+json_t *api_body(const struct web_request *request)
+{
+	return json_loadb(request->body ? request->body : "", request->body_len, JSON_REJECT_DUPLICATES,
+			  NULL);
 }
 
 static void run_state(struct api *api, struct web_request *request)
@@ -205,31 +251,42 @@ void api_job_effects(struct api *api, const struct job *job, uint32_t login)
 	api_end_sessions(api, job->user);
 }
 
-void api_job_done(struct api *api, struct web_request *request, const struct job *job)
+static void password_changed(struct web_request *request, const struct job *job)
+{
+	request->logins_changed = true;
+	web_answer(request, 200, json_pack("{s:s}", "user", job->user));
+}
+
+void api_begin_login(struct api *api, struct web_request *request, const struct job *job, unsigned rights)
 {
 	char token[LOGIN_TOKEN_SIZE];
 
-	if (job->type >= JOB_ADOPT) {
-		api_manage_done(api, request, job);
-		return;
-	}
-	if (job->result != ACCOUNT_OK) {
-		account_error(request, status_of(job->result, job->type), job->result);
-		return;
-	}
-	if (job->type == JOB_PASSWORD) {
-		request->logins_changed = true;
-	} else if (login_begin(api->logins, job->user, token)) {
-		if (request->login)
-			login_end(api->logins, request->login);
-		request->logins_changed = true;
-		web_set_cookie(request, COOKIE, token);
-		OPENSSL_cleanse(token, sizeof(token));
-	} else {
+	if (!login_begin(api->logins, job->user, rights, token)) {
 		web_error(request, 500, "The Device has no randomness: try again.");
 		return;
 	}
-	web_answer(request, 200, json_pack("{s:s}", "user", job->user));
+	if (request->login)
+		login_end(api->logins, request->login);
+	request->logins_changed = true;
+	web_set_cookie(request, COOKIE, token);
+	OPENSSL_cleanse(token, sizeof(token));
+	rights = api_session_rights(api, rights);
+	web_answer(request, 200,
+		   json_pack("{s:s, s:o}", "user", job->user, "rights", ticket_rights_json(rights)));
+}
+
+void api_job_done(struct api *api, struct web_request *request, const struct job *job)
+{
+	if (job->type >= JOB_ADOPT)
+		api_manage_done(api, request, job);
+	else if (job->type >= JOB_TICKET)
+		api_ticket_done(api, request, job);
+	else if (job->result != ACCOUNT_OK)
+		account_error(request, status_of(job->result, job->type), job->result);
+	else if (job->type != JOB_PASSWORD)
+		api_begin_login(api, request, job, RIGHTS_ALL);
+	else
+		password_changed(request, job);
 }
 
 static void run_logout(struct api *api, struct web_request *request)
@@ -255,7 +312,7 @@ static void run_status(struct api *api, struct web_request *request)
 void api_status(struct api *api, struct web_request *request, const struct bus_status *status)
 {
 	request->status = 200;
-	request->json = api_status_json(api, status, request->user);
+	request->json = api_status_json(api, status, request);
 }
 
 void api_expire(struct api *api, struct web_request *request)
@@ -285,9 +342,10 @@ static void run_disconnect(struct api *api, struct web_request *request)
 		web_error(request, 503, "The Device is busy: try again.");
 }
 
-int api_may_upgrade(struct api *api, const struct web_caller *caller, uint32_t *login, char *user)
+int api_may_upgrade(struct api *api, const struct web_caller *caller, unsigned right, struct login *login)
 {
 	const struct login *found = login_of(api, caller);
+	unsigned rights = found ? api_session_rights(api, found->rights) : 0;
 
 	if (!web_same_origin(caller))
 		return 403;
@@ -295,8 +353,9 @@ int api_may_upgrade(struct api *api, const struct web_caller *caller, uint32_t *
 		return 409;
 	if (!found)
 		return 401;
-	*login = found->id;
-	if (user)
-		snprintf(user, USER_NAME_MAX + 1, "%s", found->user);
+	if ((rights & right) != right)
+		return 403;
+	*login = *found;
+	login->rights = rights;
 	return 0;
 }

@@ -30,7 +30,7 @@ struct api {
 
 /* Everything that can be judged before the body. true: go on. */
 bool api_check(struct api *api, struct web_request *request);
-/* Likewise of a request that came over the link: the Manager has an owner's rights. */
+/* Likewise of a request that came over the link. */
 bool api_check_manager(struct api *api, struct web_request *request);
 /* Answers, or leaves status 0: api_job_done(), api_status() or api_expire() then answers. */
 void api_run(struct api *api, struct web_request *request);
@@ -40,9 +40,10 @@ void api_job_done(struct api *api, struct web_request *request, const struct job
 void api_status(struct api *api, struct web_request *request, const struct bus_status *status);
 void api_expire(struct api *api, struct web_request *request);
 
-/* May this caller open a WebSocket? 0 and *login, user (may be NULL); else the HTTP status to refuse with. */
-int api_may_upgrade(struct api *api, const struct web_caller *caller, uint32_t *login, char *user);
-/* The status as JSON, malloc'd; NULL: out of memory. user: who reads it. */
-char *api_status_json(struct api *api, const struct bus_status *status, const char *user);
+/* May this caller open a WebSocket that needs right (0: none)? 0 and *login, with what it may at this moment; else the
+ * HTTP status to refuse with. */
+int api_may_upgrade(struct api *api, const struct web_caller *caller, unsigned right, struct login *login);
+/* The status as JSON, malloc'd; NULL: out of memory. request: who reads it; NULL: everybody who watches. */
+char *api_status_json(struct api *api, const struct bus_status *status, const struct web_request *request);
 
 #endif

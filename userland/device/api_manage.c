@@ -9,17 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/rights.h"
 #include "lib/log.h"
 
 /* The account that a Manager makes for itself, when it claims a Device that had no owner: with the start of its id. */
 #define ACCOUNT "manager-"
 #define ACCOUNT_ID 8
-
-static json_t *body_of(const struct web_request *request)
-{
-	return json_loadb(request->body ? request->body : "", request->body_len, JSON_REJECT_DUPLICATES,
-			  NULL);
-}
 
 /* ---- adoption ---- */
 
@@ -38,8 +33,8 @@ static bool owned_by(const char *user, const struct adoption *adoption)
 
 void api_run_adopt(struct api *api, struct web_request *request)
 {
-	struct job job = { .id = request->id, .type = JOB_ADOPT, .logged_in = request->login };
-	json_t *body = body_of(request);
+	struct job job = { .id = request->id, .type = JOB_ADOPT };
+	json_t *body = api_body(request);
 	const char *wrong = adoption_parse(body, &job.adoption);
 
 	json_decref(body);
@@ -47,6 +42,7 @@ void api_run_adopt(struct api *api, struct web_request *request)
 		web_error(request, 400, wrong);
 		return;
 	}
+	job.logged_in = request->rights & RIGHT_OWNER;
 	job.adoption->sole_owner = owned_by(request->user, job.adoption);
 	if (!api_submit(api, request, &job))
 		adoption_free(job.adoption);
@@ -117,7 +113,7 @@ void api_run_get_settings(struct api *api, struct web_request *request)
 void api_run_put_settings(struct api *api, struct web_request *request)
 {
 	struct job job = { .id = request->id, .type = JOB_SETTINGS };
-	json_t *body = body_of(request);
+	json_t *body = api_body(request);
 	const char *wrong = settings_parse(body, &job.settings);
 
 	json_decref(body);
@@ -151,9 +147,13 @@ static void apply(struct api *api, const struct settings *settings)
 
 static void released(struct api *api)
 {
+	struct bus_request ask = { .type = BUS_RELEASED, .fd = -1 };
+
 	if (!account_claimed(api->accounts))
 		login_end_others(api->logins, NULL, 0);
-	api_tell_owner(api);
+	login_end_without(api->logins, RIGHT_OWNER);
+	if (!bus_ask(api->bus, &ask))
+		log_error("api: sessions by Ticket go on, the Device is busy: disconnect them");
 	link_restart(api->link, &api->settings);
 }
 

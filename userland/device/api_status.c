@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "device/rights.h"
 #include "kmod/uapi/kvmcap.h"
 
 static const char *signal_name(uint32_t signal)
@@ -41,24 +42,27 @@ static json_t *target_json(const struct bus_status *status)
 
 static json_t *session_json(const struct bus_session *session)
 {
-	return json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)session->id,
-			 "user", session->user, "peer", session->peer, "encoding", session->encoding,
-			 "since_ms", (json_int_t)session->since_ms, "video_bytes",
-			 (json_int_t)session->video_bytes, "updates", (json_int_t)session->updates, "hw_seq",
-			 (json_int_t)session->hw_seq, "keys", (json_int_t)session->keys, "pointers",
-			 (json_int_t)session->pointers);
+	return json_pack("{s:I, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "id",
+			 (json_int_t)session->id, "user", session->user, "peer", session->peer, "encoding",
+			 session->encoding, "view_only", !(session->rights & RIGHT_CONTROL), "since_ms",
+			 (json_int_t)session->since_ms, "video_bytes", (json_int_t)session->video_bytes,
+			 "updates", (json_int_t)session->updates, "hw_seq", (json_int_t)session->hw_seq,
+			 "keys", (json_int_t)session->keys, "pointers", (json_int_t)session->pointers);
 }
 
-char *api_status_json(struct api *api, const struct bus_status *status, const char *user)
+char *api_status_json(struct api *api, const struct bus_status *status, const struct web_request *request)
 {
 	json_t *sessions = json_array();
-	json_t *root = json_pack("{s:s, s:o*, s:o, s:o, s:o}", "user", user, "manager",
-				 api_manager_json(api, true), "capture", capture_json(status), "target",
-				 target_json(status), "sessions", sessions);
+	json_t *root = json_pack("{s:s, s:o*, s:o, s:o, s:o}", "user", request ? request->user : "",
+				 "manager", api_manager_json(api, true), "capture", capture_json(status),
+				 "target", target_json(status), "sessions", sessions);
 	char *text;
 
 	for (uint32_t i = 0; root && i < status->session_count && i < BUS_SESSIONS; i++)
 		json_array_append_new(sessions, session_json(&status->sessions[i]));
+	if (request)
+		json_object_set_new(root, "rights",
+				    ticket_rights_json(api_session_rights(api, request->rights)));
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	json_decref(root);
 	return text;

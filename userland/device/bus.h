@@ -26,6 +26,7 @@ enum bus_request_type {
 	BUS_DISCONNECT, /* end session_id; its person is told by user */
 	BUS_PASSWORD,	/* user has a new one: end the sessions that the old one opened */
 	BUS_OWNER,	/* this Device has another owner or Manager now */
+	BUS_RELEASED,	/* the Manager has released it: end the sessions that its Tickets opened */
 	BUS_SETTINGS,	/* settings hold from now on */
 };
 
@@ -35,6 +36,7 @@ struct bus_request {
 	int fd;
 	char user[USER_NAME_MAX + 1];
 	char peer[PEER_TEXT_MAX];
+	unsigned rights;     /* BUS_OPEN: of rights.h */
 	uint64_t min_hw_seq; /* 0: at once */
 	uint32_t session_id;
 	struct settings *settings; /* malloc'd; passes ownership */
@@ -50,6 +52,7 @@ struct bus_session {
 	uint64_t updates;	 /* framebuffer updates sent */
 	uint64_t hw_seq;	 /* the newest Frame it has in whole, as the hardware counts */
 	uint64_t keys, pointers; /* input events taken from it */
+	unsigned rights;	 /* of rights.h */
 };
 
 struct bus_status {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "device/handshake.h"
+#include "device/rights.h"
 #include "device/session.h"
 #include "lib/log.h"
 #include "lib/peer.h"
@@ -45,14 +46,13 @@ struct connection {
 	struct loop_timer deadline, sniff;
 	enum stage stage;
 	enum handshake_event event; /* acted upon once what is in hs.out is sent */
-	bool relay, silent, verifying, dead;
+	bool silent, verifying, dead;
 	struct sockaddr_storage address;
-	char peer[PEER_TEXT_MAX];
-	char relay_user[USER_NAME_MAX + 1];
+	struct guest guest;
 	struct handshake hs;
 	struct work_job job;
-	enum account_result verdict;
-	uint8_t in[512]; /* the longest message is shorter */
+	const char *refusal;			 /* what the verifier found; NULL: let in */
+	uint8_t in[HANDSHAKE_MESSAGE_MAX + 256]; /* and some that came behind it */
 	size_t in_used;
 	size_t sent; /* of hs.out */
 };
@@ -92,7 +92,7 @@ static enum next drop(struct connection *c)
 /* Says that nothing follows and waits for the peer's end: closing at once could cut off our last words. */
 static enum next refuse(struct connection *c, const char *why)
 {
-	log_info("channel: %s: refused: %s", c->peer, why);
+	log_info("channel: %s: refused: %s", c->guest.peer, why);
 	c->stage = STAGE_LINGER;
 	stream_finish(&c->stream);
 	loop_timer_arm(c->server->loop, &c->deadline, LINGER_NS);
@@ -101,7 +101,7 @@ static enum next refuse(struct connection *c, const char *why)
 
 static const char *closed_to_all(const struct connection *c)
 {
-	if (c->relay)
+	if (c->guest.relay)
 		return NULL;
 	if (!account_claimed(c->server->accounts))
 		return account_text(ACCOUNT_UNCLAIMED);
@@ -156,7 +156,7 @@ static enum next shake_hands(struct connection *c)
 	if (err == -EAGAIN)
 		return NEXT_WAIT;
 	if (err) {
-		log_info("channel: %s: TLS: %s", c->peer, why);
+		log_info("channel: %s: TLS: %s", c->guest.peer, why);
 		return drop(c);
 	}
 	if (!c->hs.tls)
@@ -180,12 +180,38 @@ static enum next flush(struct connection *c)
 	return NEXT_AGAIN;
 }
 
+static const char *verify_ticket(struct connection *c)
+{
+	struct ticket ticket;
+	const char *why;
+
+	if (gate_admit(c->server->gate, (struct sockaddr *)&c->address, c->hs.password,
+		       strlen(c->hs.password), &ticket, &why) != GATE_OPEN)
+		return why;
+	if (strcmp(ticket.user, c->hs.user))
+		return "The Ticket is another user's.";
+	c->guest.rights = ticket.rights;
+	return NULL;
+}
+
+static const char *verify_owner(struct connection *c)
+{
+	struct server *server = c->server;
+	enum account_result result;
+
+	if (manager_decides(server->manager))
+		return "A Manager decides who opens a session here: open the Target there.";
+	result = account_verify(server->accounts, (struct sockaddr *)&c->address, c->hs.user, c->hs.password);
+	c->guest.rights = RIGHTS_ALL;
+	return result == ACCOUNT_OK ? NULL : account_text(result);
+}
+
 static void verify_run(struct work_job *job)
 {
 	struct connection *c = (struct connection *)((char *)job - offsetof(struct connection, job));
 
-	c->verdict = account_verify(c->server->accounts, (struct sockaddr *)&c->address, c->hs.user,
-				    c->hs.password);
+	/* No password is so long, and no Ticket so short. */
+	c->refusal = strlen(c->hs.password) > USER_PASSWORD_MAX ? verify_ticket(c) : verify_owner(c);
 }
 
 static void run(struct connection *c);
@@ -193,16 +219,14 @@ static void run(struct connection *c);
 static void verify_done(struct work_job *job)
 {
 	struct connection *c = (struct connection *)((char *)job - offsetof(struct connection, job));
-	const char *refusal = NULL;
+	const char *refusal = c->refusal;
 
 	c->verifying = false;
 	if (c->dead) {
 		destroy(c);
 		return;
 	}
-	if (c->verdict != ACCOUNT_OK)
-		refusal = account_text(c->verdict);
-	else if (c->server->session_count >= BUS_SESSIONS)
+	if (!refusal && c->server->session_count >= BUS_SESSIONS)
 		refusal = "Too many sessions are open.";
 	handshake_verified(&c->hs, refusal);
 	c->event = refusal ? HANDSHAKE_FAILED : HANDSHAKE_MORE;
@@ -222,18 +246,17 @@ static enum next hand_over(struct connection *c)
 {
 	struct server *server = c->server;
 	struct stream stream = c->stream;
-	char user[USER_NAME_MAX + 1], peer[PEER_TEXT_MAX];
+	struct guest guest = c->guest;
 	uint8_t rest[sizeof(c->in)];
 	size_t len = c->in_used;
-	bool relay = c->relay;
 
 	memcpy(rest, c->in, len);
-	log_clean(user, sizeof(user), c->relay ? c->relay_user : c->hs.user);
-	memcpy(peer, c->peer, sizeof(peer));
+	if (!guest.relay)
+		log_clean(guest.user, sizeof(guest.user), c->hs.user);
 	c->stream.fd = -1; /* drop() leaves it open */
 	c->stream.ssl = NULL;
 	drop(c);
-	session_start(server, &stream, relay, user, peer, rest, len);
+	session_start(server, &stream, &guest, rest, len);
 	return NEXT_GONE;
 }
 
@@ -343,7 +366,7 @@ static void deadline_expired(struct loop_timer *timer)
 	struct connection *c = (struct connection *)((char *)timer - offsetof(struct connection, deadline));
 
 	if (c->stage != STAGE_LINGER)
-		log_info("channel: %s: took too long to authenticate", c->peer);
+		log_info("channel: %s: took too long to authenticate", c->guest.peer);
 	drop(c);
 }
 
@@ -389,8 +412,8 @@ static bool over_limit(const struct channel *channel, const struct sockaddr_stor
 	unsigned total = 0, same = 0;
 
 	for (const struct connection *c = channel->connections; c; c = c->next) {
-		total += !c->relay;
-		same += !c->relay && peer_same(&c->address, address);
+		total += !c->guest.relay;
+		same += !c->guest.relay && peer_same(&c->address, address);
 	}
 	return total >= LIMIT_TOTAL || same >= LIMIT_PEER;
 }
@@ -434,7 +457,7 @@ static void listener_ready(struct loop_source *source, uint32_t events)
 	if (!c)
 		return;
 	c->address = address;
-	peer_text(&address, c->peer, sizeof(c->peer));
+	peer_text(&address, c->guest.peer, sizeof(c->guest.peer));
 	c->stage = STAGE_SNIFF;
 	loop_timer_arm(server->loop, &c->sniff, SNIFF_NS);
 }
@@ -446,7 +469,7 @@ static void backoff_expired(struct loop_timer *timer)
 	loop_change(channel->server->loop, &channel->listener, EPOLLIN);
 }
 
-void channel_relay(struct server *server, int fd, const char *user, const char *peer)
+void channel_relay(struct server *server, int fd, const struct guest *guest)
 {
 	struct connection *c;
 
@@ -457,10 +480,7 @@ void channel_relay(struct server *server, int fd, const char *user, const char *
 	c = connection_new(server, fd);
 	if (!c)
 		return;
-	c->relay = true;
-	memcpy(c->relay_user, user, sizeof(c->relay_user));
-	c->relay_user[USER_NAME_MAX] = '\0';
-	log_clean(c->peer, sizeof(c->peer), peer);
+	c->guest = *guest;
 	start_rfb(c, HANDSHAKE_RELAY);
 	run(c);
 }
@@ -471,7 +491,7 @@ void channel_drop_user(struct server *server, const char *user)
 
 	for (c = server->channel->connections; c; c = next) {
 		next = c->next;
-		if (!c->relay && !strcmp(c->hs.user, user))
+		if (!c->guest.relay && !strcmp(c->hs.user, user))
 			drop(c);
 	}
 }

@@ -158,7 +158,7 @@ static enum handshake_event lengths(struct handshake *hs, const uint8_t *p)
 {
 	uint32_t user = rfb_get_u32(p), password = rfb_get_u32(p + 4);
 
-	if (user > USER_NAME_MAX || password > USER_PASSWORD_MAX)
+	if (user > USER_NAME_MAX || password > HANDSHAKE_SECRET_MAX)
 		return fail_result(hs, "User name or password is too long.");
 	hs->user_len = user;
 	hs->password_len = password;

@@ -10,7 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/ticket.h"
 #include "lib/user.h"
+
+#define HANDSHAKE_SECRET_MAX (TICKET_SIZE - 1) /* a password, or a Ticket in its place */
+#define HANDSHAKE_MESSAGE_MAX (USER_NAME_MAX + HANDSHAKE_SECRET_MAX) /* the longest that a Client sends */
 
 /* How the Client came to us decides what it may do. */
 enum handshake_way {
@@ -47,7 +51,7 @@ struct handshake {
 	const char *error;
 	size_t user_len, password_len;
 	char user[USER_NAME_MAX + 1];
-	char password[USER_PASSWORD_MAX + 1];
+	char password[HANDSHAKE_SECRET_MAX + 1];
 	uint8_t out[512];
 	size_t out_used;
 };

@@ -39,9 +39,33 @@ static enum account_result release(const struct job_stores *stores, bool disown)
 	if (adoption ? adoption->sole_owner : disown)
 		result = account_disown(stores->accounts);
 	adoption_free(adoption);
-	if (result == ACCOUNT_OK && manager_leave(stores->manager) != MANAGER_OK)
+	if (result == ACCOUNT_OK &&
+	    (gate_forget_keys(stores->gate) || manager_leave(stores->manager) != MANAGER_OK))
 		result = ACCOUNT_FAILED;
 	return result;
+}
+
+static void admit(struct gate *gate, struct job *job)
+{
+	job->admitted = gate_admit(gate, (const struct sockaddr *)&job->peer, job->text, strlen(job->text),
+				   &job->ticket, &job->why);
+	name_user(job, job->ticket.user);
+}
+
+static void set_keys(struct gate *gate, struct job *job)
+{
+	json_t *keys = json_loads(job->text, JSON_REJECT_DUPLICATES, NULL);
+
+	job->why = gate_set_keys(gate, keys);
+	json_decref(keys);
+}
+
+static void free_text(struct job *job)
+{
+	if (job->text)
+		OPENSSL_cleanse(job->text, strlen(job->text));
+	free(job->text);
+	job->text = NULL;
 }
 
 static void run(const struct job_stores *stores, struct job *job)
@@ -62,6 +86,12 @@ static void run(const struct job_stores *stores, struct job *job)
 	case JOB_PASSWORD:
 		job->result = account_set_password(accounts, peer, job->user, fields[0], fields[1]);
 		break;
+	case JOB_TICKET:
+		admit(stores->gate, job);
+		break;
+	case JOB_TICKET_KEYS:
+		set_keys(stores->gate, job);
+		break;
 	case JOB_ADOPT:
 		job->adopted = manager_adopt(stores->manager, job->adoption, job->logged_in, &job->why);
 		break;
@@ -72,6 +102,7 @@ static void run(const struct job_stores *stores, struct job *job)
 		job->result = settings_store(stores->state_dir, &job->settings) ? ACCOUNT_FAILED : ACCOUNT_OK;
 		break;
 	}
+	free_text(job);
 	OPENSSL_cleanse(job->fields, sizeof(job->fields));
 }
 
@@ -127,9 +158,13 @@ void job_queue_free(struct job_queue *queue)
 	pthread_cond_signal(&queue->submit);
 	pthread_mutex_unlock(&queue->mutex);
 	pthread_join(queue->thread, NULL);
-	for (; queue->done != queue->submitted; queue->done++)
-		if (queue->jobs[queue->done % JOBS_MAX].type == JOB_ADOPT)
-			adoption_free(queue->jobs[queue->done % JOBS_MAX].adoption);
+	for (; queue->done != queue->submitted; queue->done++) {
+		struct job *job = &queue->jobs[queue->done % JOBS_MAX];
+
+		free_text(job);
+		if (job->type == JOB_ADOPT)
+			adoption_free(job->adoption);
+	}
 	pthread_cond_destroy(&queue->submit);
 	pthread_mutex_destroy(&queue->mutex);
 	OPENSSL_cleanse(queue, sizeof(*queue));

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "device/account.h"
+#include "device/gate.h"
 #include "device/manager.h"
 #include "device/settings.h"
 #include "lib/body.h"
@@ -16,7 +17,16 @@
 
 #define JOBS_MAX 16
 
-enum job_type { JOB_CLAIM, JOB_LOGIN, JOB_PASSWORD, JOB_ADOPT, JOB_RELEASE, JOB_SETTINGS };
+enum job_type {
+	JOB_CLAIM,
+	JOB_LOGIN,
+	JOB_PASSWORD,
+	JOB_TICKET,
+	JOB_TICKET_KEYS,
+	JOB_ADOPT,
+	JOB_RELEASE,
+	JOB_SETTINGS
+};
 
 struct job {
 	uint64_t id; /* the asker's own */
@@ -25,11 +35,15 @@ struct job {
 	char user[USER_NAME_MAX + 1]; /* JOB_PASSWORD: who is logged in; else who it was about, after */
 	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* as the request gives them; wiped once done */
 	enum account_result result;
+	char *text; /* JOB_TICKET: it, JOB_TICKET_KEYS: them, as JSON; malloc'd; passes ownership */
+	/* JOB_TICKET */
+	struct ticket ticket;
+	enum gate_result admitted;
 	/* JOB_ADOPT */
 	struct adoption *adoption; /* malloc'd; passes ownership */
 	bool logged_in;
 	enum manager_result adopted;
-	const char *why; /* NULL, or more than adopted says */
+	const char *why; /* also of Tickets and their keys: NULL, or what is wrong, more than adopted says */
 	/* JOB_RELEASE */
 	bool disown; /* a Manager's own account asks: with no adoption there is no owner either */
 	/* JOB_SETTINGS */
@@ -40,6 +54,7 @@ struct job {
 struct job_stores {
 	struct account_store *accounts;
 	struct manager *manager;
+	struct gate *gate;
 	const char *state_dir;
 };
 

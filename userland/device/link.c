@@ -60,6 +60,7 @@ void link_set_state(struct link *link, enum link_phase phase, const char *why)
 	pthread_mutex_unlock(&link->mutex);
 	if (!changed)
 		return;
+	manager_set_linked(link->manager, phase == LINK_UP);
 	if (*why)
 		log_warn("link: %s", why);
 	else if (phase == LINK_UP)

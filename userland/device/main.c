@@ -174,7 +174,10 @@ static int open_state(struct daemon *daemon)
 	if (!daemon->identity)
 		return -1;
 	server->manager = manager_open(daemon->config.state_dir, identity_key(daemon->identity));
-	server->accounts = server->manager ? account_open(daemon->config.state_dir) : NULL;
+	if (server->manager)
+		server->gate =
+			gate_open(daemon->config.state_dir, server->manager, identity_key(daemon->identity));
+	server->accounts = server->gate ? account_open(daemon->config.state_dir) : NULL;
 	settings_defaults(&server->settings, &daemon->config);
 	if (boot_count(daemon->config.state_dir, &server->boot))
 		server->boot = 0;
@@ -189,6 +192,7 @@ static int open_page(struct daemon *daemon)
 	const struct page_stores stores = {
 		.accounts = server->accounts,
 		.manager = server->manager,
+		.gate = server->gate,
 		.identity = daemon->identity,
 		.bus = server->bus,
 		.settings = &server->settings,
@@ -249,6 +253,7 @@ static void close_all(struct daemon *daemon)
 	status_close(server);
 	if (server->accounts)
 		account_close(server->accounts);
+	gate_close(server->gate);
 	manager_close(server->manager);
 	if (daemon->identity)
 		identity_close(daemon->identity);

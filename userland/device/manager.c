@@ -14,6 +14,7 @@ struct manager {
 	char *state_dir;
 	EVP_PKEY *own;
 	struct adoption *adoption; /* NULL: none */
+	bool linked;
 };
 
 struct manager *manager_open(const char *state_dir, EVP_PKEY *own)
@@ -71,6 +72,23 @@ struct adoption *manager_adoption(struct manager *manager)
 	}
 	pthread_mutex_unlock(&manager->mutex);
 	return copy;
+}
+
+void manager_set_linked(struct manager *manager, bool linked)
+{
+	pthread_mutex_lock(&manager->mutex);
+	manager->linked = linked;
+	pthread_mutex_unlock(&manager->mutex);
+}
+
+bool manager_decides(struct manager *manager)
+{
+	bool decides;
+
+	pthread_mutex_lock(&manager->mutex);
+	decides = manager->adoption && manager->linked;
+	pthread_mutex_unlock(&manager->mutex);
+	return decides;
 }
 
 /* With the right to change: may it take the place of what is there? */

@@ -24,6 +24,11 @@ bool manager_id(struct manager *manager, uint8_t id[CERTIFICATE_ID_SIZE]);
 /* What was agreed, to be freed; NULL: it has none, or out of memory. */
 struct adoption *manager_adoption(struct manager *manager);
 
+/* Whether the link to it is up, as the link says. */
+void manager_set_linked(struct manager *manager, bool linked);
+/* It decides who opens a session here. Not while it is away: then the owner may, as from behind broken glass. */
+bool manager_decides(struct manager *manager);
+
 /* Takes adoption, whatever the result. logged_in: an owner asks; without one only a renewal is taken. why: NULL, or a
  * sentence that says more than manager_text(). On the disk when this returns. */
 enum manager_result manager_adopt(struct manager *manager, struct adoption *adoption, bool logged_in,

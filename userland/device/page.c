@@ -12,15 +12,15 @@
 
 static struct page *page;
 
-bool page_may_upgrade(struct lws *wsi, const char *path, struct web_caller *caller, uint32_t *login,
-		      char *user)
+bool page_may_upgrade(struct lws *wsi, const char *path, struct web_caller *caller, unsigned right,
+		      struct login *login)
 {
 	struct page *where = web_arg(wsi);
 	int status;
 
 	if (web_upgrade(wsi, path, caller))
 		return false;
-	status = api_may_upgrade(&where->api, caller, login, user);
+	status = api_may_upgrade(&where->api, caller, right, login);
 	return !status || !web_refuse(wsi, status, NULL);
 }
 
@@ -170,7 +170,8 @@ static bool open_web(const struct config *config)
 
 static bool set_up(const struct config *config, const struct page_stores *stores)
 {
-	const struct job_stores job_stores = { stores->accounts, stores->manager, config->state_dir };
+	const struct job_stores job_stores = { stores->accounts, stores->manager, stores->gate,
+					       config->state_dir };
 
 	if (!open_web(config))
 		return false;

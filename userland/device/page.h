@@ -6,6 +6,7 @@
 #include "device/account.h"
 #include "device/bus.h"
 #include "device/config.h"
+#include "device/gate.h"
 #include "device/manager.h"
 #include "device/settings.h"
 #include "lib/identity.h"
@@ -14,6 +15,7 @@
 struct page_stores {
 	struct account_store *accounts;
 	struct manager *manager;
+	struct gate *gate;
 	struct identity *identity;
 	struct bus *bus;
 	const struct settings *settings;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device/rights.h"
 #include "lib/log.h"
 
 #define CONSOLES_MAX BUS_SESSIONS
@@ -24,10 +25,9 @@ struct page_console {
 	struct page *page;
 	struct page_console *next, **prev;
 	struct lws *browser;
-	struct lws *relay; /* watches a duplicate of fd; NULL once it is gone */
-	int fd;		   /* our end: non-blocking */
-	uint32_t login;
-	char user[USER_NAME_MAX + 1];
+	struct lws *relay;  /* watches a duplicate of fd; NULL once it is gone */
+	int fd;		    /* our end: non-blocking */
+	struct login login; /* as it was when this was opened */
 	char peer[PEER_TEXT_MAX];
 	size_t held_len, held_sent;
 	unsigned char held[HELD_MAX];
@@ -101,7 +101,8 @@ static bool hand_over(struct page_console *console, int fd)
 {
 	struct bus_request open = { .type = BUS_OPEN, .cookie = web_next_id(console->page->web), .fd = fd };
 
-	memcpy(open.user, console->user, sizeof(open.user));
+	memcpy(open.user, console->login.user, sizeof(open.user));
+	open.rights = console->login.rights;
 	memcpy(open.peer, console->peer, sizeof(open.peer));
 	return bus_ask(console->page->api.bus, &open);
 }
@@ -182,10 +183,9 @@ static int filter(struct lws *wsi)
 	struct page *page = web_arg(wsi);
 	struct page_console *console;
 	struct web_caller caller;
-	char user[USER_NAME_MAX + 1];
-	uint32_t login;
+	struct login login;
 
-	if (!page_may_upgrade(wsi, "/api/v1/console", &caller, &login, user))
+	if (!page_may_upgrade(wsi, "/api/v1/console", &caller, RIGHT_VIEW, &login))
 		return 1;
 	if (count(page) >= CONSOLES_MAX)
 		return web_refuse(wsi, 503, "Too many consoles are open.");
@@ -193,7 +193,6 @@ static int filter(struct lws *wsi)
 	if (!console)
 		return 1;
 	console->login = login;
-	memcpy(console->user, user, sizeof(user));
 	memcpy(console->peer, caller.peer_text, sizeof(caller.peer_text));
 	return 0;
 }
@@ -253,6 +252,6 @@ int page_relay_callback(struct lws *wsi, enum lws_callback_reasons reason, void 
 void page_console_end_strangers(struct page *page)
 {
 	for (struct page_console *console = page->consoles; console; console = console->next)
-		if (!login_alive(page->api.logins, console->login))
+		if (!login_alive(page->api.logins, console->login.id))
 			web_end(console->browser);
 }

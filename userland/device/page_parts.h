@@ -31,9 +31,9 @@ struct page {
 	uint64_t status_number;
 };
 
-/* Judges a WebSocket upgrade; true, or the refusal is sent and the callback returns 1. */
-bool page_may_upgrade(struct lws *wsi, const char *path, struct web_caller *caller, uint32_t *login,
-		      char *user);
+/* Judges a WebSocket upgrade as api_may_upgrade() does; true, or the refusal is sent and the callback returns 1. */
+bool page_may_upgrade(struct lws *wsi, const char *path, struct web_caller *caller, unsigned right,
+		      struct login *login);
 
 int page_console_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 			  size_t len);

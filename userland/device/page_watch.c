@@ -69,7 +69,7 @@ void page_watch_status(struct page *page, const struct bus_answer *answer)
 	if (!page->status_id || answer->cookie != page->status_id)
 		return;
 	page->status_id = 0;
-	text = api_status_json(&page->api, &answer->status, "");
+	text = api_status_json(&page->api, &answer->status, NULL);
 	if (text) {
 		link_tell(page->api.link, text);
 		free(page->status);
@@ -100,14 +100,14 @@ static int filter(struct lws *wsi)
 	struct page_watcher *watcher;
 	struct web_caller caller;
 	unsigned watchers = 0;
-	uint32_t login;
+	struct login login;
 
-	if (!page_may_upgrade(wsi, "/api/v1/events", &caller, &login, NULL))
+	if (!page_may_upgrade(wsi, "/api/v1/events", &caller, 0, &login))
 		return 1;
 	for (watcher = page->watchers; watcher; watcher = watcher->next)
 		watchers++;
 	if (watchers < WATCHERS_MAX)
-		return watcher_new(page, wsi, login) ? 0 : 1;
+		return watcher_new(page, wsi, login.id) ? 0 : 1;
 	return web_refuse(wsi, 503, "Too many pages are open.");
 }
 

@@ -9,6 +9,7 @@
 #include "device/bus.h"
 #include "device/capture.h"
 #include "device/config.h"
+#include "device/gate.h"
 #include "device/hid.h"
 #include "device/input.h"
 #include "device/manager.h"
@@ -24,12 +25,21 @@ struct channel;
 struct session;
 struct status;
 
+/* Who was let in, and what he may do. */
+struct guest {
+	char user[USER_NAME_MAX + 1];
+	char peer[PEER_TEXT_MAX];
+	unsigned rights; /* of rights.h */
+	bool relay;	 /* a browser's, whose login port 443 watches over */
+};
+
 struct server {
 	struct loop *loop;
 	const struct config *config;
 	struct settings settings; /* of this thread; the page thread has its own */
 	struct account_store *accounts;
 	struct manager *manager;
+	struct gate *gate;
 	uint64_t boot; /* how often this Device was started; 0: it could not be counted */
 	struct bus *bus;
 	struct capture *capture;
@@ -58,7 +68,7 @@ void channel_close(struct server *server);
 /* Drops connections of user that are about to become sessions, or to have their password checked. */
 void channel_drop_user(struct server *server, const char *user);
 /* A logged-in person's RFB connection, relayed from port 443. Takes fd. */
-void channel_relay(struct server *server, int fd, const char *user, const char *peer);
+void channel_relay(struct server *server, int fd, const struct guest *guest);
 
 /* status.c: requests of the page thread. */
 int status_open(struct server *server);

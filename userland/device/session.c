@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "device/rights.h"
 #include "lib/log.h"
 
 /* Reads in one go; a Client that floods us lets others have their turn. */
@@ -48,8 +49,9 @@ void session_describe(const struct session *session, struct bus_session *to)
 {
 	memset(to, 0, sizeof(*to));
 	to->id = session->id;
-	memcpy(to->user, session->user, sizeof(to->user));
-	memcpy(to->peer, session->peer, sizeof(to->peer));
+	memcpy(to->user, session->guest.user, sizeof(to->user));
+	memcpy(to->peer, session->guest.peer, sizeof(to->peer));
+	to->rights = session->guest.rights;
 	strcpy(to->encoding, session->encodings.preferred == RFB_ZRLE ? "zrle" : "raw");
 	to->since_ms = (loop_now_ns() - session->since_ns) / 1000000;
 	to->video_bytes = session->video_bytes;
@@ -71,7 +73,8 @@ void session_end(struct session *session, const char *why)
 
 	if (session->ended)
 		return;
-	log_info("session %u: %s from %s ended: %s", session->id, session->user, session->peer, why);
+	log_info("session %u: %s from %s ended: %s", session->id, session->guest.user, session->guest.peer,
+		 why);
 	session->ended = true;
 	input_client_gone(&session->input);
 	loop_timer_cancel(server->loop, &session->timer);
@@ -167,12 +170,15 @@ static bool take_message(struct session *session, const struct rfb_message *mess
 		plan_request(&session->plan, message->request.incremental, message->request.x,
 			     message->request.y, message->request.width, message->request.height);
 		return true;
+	/* Who may only watch is not refused: viewers send what the mouse does without being asked. */
 	case RFB_KEY:
 	case RFB_QEMU_KEY:
-		take_key(session, message);
+		if (session->guest.rights & RIGHT_CONTROL)
+			take_key(session, message);
 		return true;
 	case RFB_POINTER:
-		take_pointer(session, message);
+		if (session->guest.rights & RIGHT_CONTROL)
+			take_pointer(session, message);
 		return true;
 	case RFB_SET_DESKTOP_SIZE: /* the Target's screen decides */
 		if (session->encodings.ext_desktop_size)
@@ -282,7 +288,7 @@ static void timer_expired(struct loop_timer *timer)
 		session_ready(&session->source, EPOLLIN);
 }
 
-static struct session *session_new(struct server *server, const char *user, const char *peer)
+static struct session *session_new(struct server *server, const struct guest *guest)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
@@ -300,8 +306,7 @@ static struct session *session_new(struct server *server, const char *user, cons
 		return NULL;
 	}
 	input_client_init(&session->input, &server->input);
-	snprintf(session->user, sizeof(session->user), "%s", user);
-	snprintf(session->peer, sizeof(session->peer), "%s", peer);
+	session->guest = *guest;
 	session->since_ns = session->last_input_ns = loop_now_ns();
 	session->timer.expired = timer_expired;
 	return session;
@@ -316,16 +321,14 @@ static void put_server_init(struct session *session)
 	out->used = (size_t)(end - out->data);
 }
 
-void session_start(struct server *server, struct stream *stream, bool relay, const char *user,
-		   const char *peer, const uint8_t *rest, size_t rest_len)
+void session_start(struct server *server, struct stream *stream, const struct guest *guest,
+		   const uint8_t *rest, size_t rest_len)
 {
 	/* Many may have been let in at once. */
-	struct session *session =
-		server->session_count < BUS_SESSIONS ? session_new(server, user, peer) : NULL;
+	struct session *session = server->session_count < BUS_SESSIONS ? session_new(server, guest) : NULL;
 
 	if (!session)
 		goto refuse;
-	session->relay = relay;
 	session->stream = *stream;
 	session->source = (struct loop_source){ .fd = stream->fd, .events = EPOLLIN, .ready = session_ready };
 	if (loop_watch(server->loop, &session->source)) {
@@ -341,7 +344,7 @@ void session_start(struct server *server, struct stream *stream, bool relay, con
 	session->id = ++server->last_session_id;
 	memcpy(session->in, rest, rest_len);
 	session->in_used = rest_len;
-	log_info("session %u: %s from %s started", session->id, user, peer);
+	log_info("session %u: %s from %s started", session->id, guest->user, guest->peer);
 	put_server_init(session);
 	check_idle(session);
 	status_changed(server);
@@ -349,6 +352,7 @@ void session_start(struct server *server, struct stream *stream, bool relay, con
 		session_ready(&session->source, EPOLLIN);
 	return;
 refuse:
-	log_error("session of %s from %s: too many, or out of memory or descriptors", user, peer);
+	log_error("session of %s from %s: too many, or out of memory or descriptors", guest->user,
+		  guest->peer);
 	stream_close(stream);
 }

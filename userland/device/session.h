@@ -18,11 +18,9 @@ struct session {
 	struct input_client input;
 	bool ended; /* closed; the memory waits for its encoder */
 	bool more_input;
-	bool relay; /* a browser's, whose login port 443 watches over */
 
 	uint32_t id;
-	char user[USER_NAME_MAX + 1];
-	char peer[PEER_TEXT_MAX];
+	struct guest guest;
 	uint64_t since_ns, last_input_ns;
 	uint64_t video_bytes, updates, keys, pointers;
 
@@ -43,9 +41,9 @@ struct session {
 	size_t sent; /* of task.out.used */
 };
 
-/* Takes the stream, or closes it. relay: it comes from port 443. rest: bytes that came behind ClientInit. */
-void session_start(struct server *server, struct stream *stream, bool relay, const char *user,
-		   const char *peer, const uint8_t *rest, size_t rest_len);
+/* Takes the stream, or closes it. rest: bytes that came behind ClientInit. */
+void session_start(struct server *server, struct stream *stream, const struct guest *guest,
+		   const uint8_t *rest, size_t rest_len);
 /* why: for the log. */
 void session_end(struct session *session, const char *why);
 struct session *session_find(struct server *server, uint32_t id);

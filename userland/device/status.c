@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "device/beacon.h"
+#include "device/rights.h"
 #include "device/session.h"
 #include "lib/log.h"
 
@@ -128,10 +129,31 @@ static void end_sessions_of(struct server *server, const char *user)
 
 	for (session = server->sessions; session; session = next) {
 		next = session->next;
-		if (!session->relay && !strcmp(session->user, user))
+		if (!session->guest.relay && !strcmp(session->guest.user, user))
 			session_end(session, "the password was changed");
 	}
 	channel_drop_user(server, user);
+}
+
+/* Browsers' end with their logins, as above. */
+static void end_sessions_by_ticket(struct server *server)
+{
+	struct session *session, *next;
+
+	for (session = server->sessions; session; session = next) {
+		next = session->next;
+		if (!session->guest.relay && !(session->guest.rights & RIGHT_OWNER))
+			session_end(session, "the Manager that let them in has released this Device");
+	}
+}
+
+static void relay(struct server *server, const struct bus_request *request)
+{
+	struct guest guest = { .rights = request->rights, .relay = true };
+
+	log_clean(guest.user, sizeof(guest.user), request->user);
+	log_clean(guest.peer, sizeof(guest.peer), request->peer);
+	channel_relay(server, request->fd, &guest);
 }
 
 /* Takes settings. */
@@ -152,7 +174,7 @@ static void take(struct server *server, const struct bus_request *request)
 {
 	switch (request->type) {
 	case BUS_OPEN:
-		channel_relay(server, request->fd, request->user, request->peer);
+		relay(server, request);
 		break;
 	case BUS_STATUS:
 		wait_for(server, request);
@@ -165,6 +187,10 @@ static void take(struct server *server, const struct bus_request *request)
 		break;
 	case BUS_PASSWORD:
 		end_sessions_of(server, request->user);
+		break;
+	case BUS_RELEASED:
+		end_sessions_by_ticket(server);
+		beacon_changed(server->beacon);
 		break;
 	case BUS_OWNER:
 		beacon_changed(server->beacon);

@@ -47,6 +47,7 @@ struct web_request {
 	char parameter[WEB_PATH_MAX]; /* what the route's "*" stands for */
 	uint32_t login;		      /* whose it is, set by the site; 0: nobody's */
 	char user[USER_NAME_MAX + 1];
+	unsigned rights; /* of that login */
 	size_t body_len;
 	char *body; /* malloc'd, not ended by NUL, there until the site ran; NULL: none */
 

@@ -33,6 +33,7 @@ export const state = () => call("GET", "state");
 export const status = () => call("GET", "status");
 export const claim = (code, user, password) => call("POST", "claim", { code, user, password });
 export const login = (user, password) => call("POST", "login", { user, password });
+export const useTicket = (ticket) => call("POST", "ticket", { ticket });
 export const logout = () => call("POST", "logout");
 
 export function socket(name, protocol) {

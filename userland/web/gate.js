@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The two forms before all else: claiming a Device or Manager without an owner, and logging in.
+// What comes before all else: claiming a Device or Manager without an owner, logging in, and why one cannot.
 
 import * as api from "./api.js";
 
@@ -12,6 +12,7 @@ const TEXTS = {
 	},
 	login: { title: "Log in", text: PROGRAM === "Device" ? "To see and drive the Target." : "To see your Devices and Targets.", go: "Log in" },
 	wait: { title: "One moment", text: "", go: "" },
+	refused: { title: "No session", text: "", go: "" },
 };
 
 const at = (id) => document.getElementById(id);
@@ -36,7 +37,7 @@ export function showGate(kind, done, text) {
 	at("code").required = at("again").required = claim;
 	at("password").autocomplete = claim ? "new-password" : "current-password";
 	at("password").minLength = claim ? 8 : 0;
-	form.hidden = kind === "wait";
+	form.hidden = kind === "wait" || kind === "refused";
 	at("gate").hidden = false;
 	(claim ? at("code") : at("user")).focus();
 

@@ -25,4 +25,21 @@ async function choose() {
 	}
 }
 
-choose();
+// A Manager sends people here with a Ticket behind the #. It works once, and is not to stay in the history.
+async function begin() {
+	const ticket = new URLSearchParams(location.hash.slice(1)).get("ticket");
+
+	if (ticket) {
+		history.replaceState(null, "", location.pathname);
+		try {
+			await api.useTicket(ticket);
+		} catch (error) {
+			showGate("refused", choose, error.message);
+			return;
+		}
+	}
+	choose();
+}
+
+window.addEventListener("hashchange", () => location.reload());
+begin();

@@ -13,6 +13,7 @@ let link = null;
 let leave = null; // called when the log-in is gone
 let status = null;
 let viewOnly = false;
+let mayControl = true;
 
 function showOverlay(what, why, again) {
 	const focused = document.activeElement;
@@ -36,6 +37,9 @@ function explain() {
 	else if (link.state === "ended")
 		showOverlay("The session ended", "The Device ended it: it was disconnected by somebody, idle for too long, or there " +
 			"are too many sessions.", true);
+	else if (link.state === "managed")
+		showOverlay(`Managed by ${status.manager?.name || "a Manager"}`, "It decides who opens a session here: open the " +
+			"Target there. While it cannot be reached, this Device's owner may.", true);
 	else if (missing)
 		showOverlay(...missing);
 	else
@@ -74,11 +78,23 @@ function showRate(updates, bytes) {
 }
 
 function setViewOnly(on) {
-	viewOnly = on;
-	at("view-only").setAttribute("aria-pressed", String(on));
-	at("ctrl-alt-del").disabled = on;
+	viewOnly = on || !mayControl;
+	at("view-only").setAttribute("aria-pressed", String(viewOnly));
+	at("view-only").disabled = !mayControl;
+	at("ctrl-alt-del").disabled = viewOnly;
 	if (link)
-		link.viewOnly = on;
+		link.viewOnly = viewOnly;
+}
+
+// What the log-in permits; without rights it is what everybody watches, and says nothing of that.
+function take(newest) {
+	status = newest;
+	if (newest.rights) {
+		mayControl = newest.rights.includes("control");
+		setViewOnly(viewOnly);
+	}
+	explain();
+	showFacts();
 }
 
 async function logOut() {
@@ -95,7 +111,7 @@ function comeBack(event) {
 	event.stopImmediatePropagation();
 	if (document.fullscreenElement)
 		document.exitFullscreen();
-	at("ctrl-alt-del").disabled ? at("view-only").focus() : at("ctrl-alt-del").focus();
+	(viewOnly ? at(mayControl ? "view-only" : "full-screen") : at("ctrl-alt-del")).focus();
 }
 
 function wire() {
@@ -125,11 +141,7 @@ export async function openConsole(left) {
 			explain();
 			showFacts();
 		},
-		status: (newest) => {
-			status = newest;
-			explain();
-			showFacts();
-		},
+		status: take,
 		rate: showRate,
 		refused: () => leave(),
 	});

@@ -56,7 +56,7 @@ class ConsoleRFB extends RFB {
 }
 
 export class Link {
-	state = "connecting"; // waiting (seconds to go), open, ended, closed
+	state = "connecting"; // waiting (seconds to go), open, ended, managed (the Manager decides who may), closed
 	seconds = 0;
 	painted = false; // the screen shows a picture of its size
 	#screen;
@@ -99,7 +99,10 @@ export class Link {
 			if (this.state !== "connecting")
 				return;
 			this.#events.status(status);
-			this.#connect();
+			if (status.rights.includes("view"))
+				this.#connect();
+			else
+				this.#become("managed");
 		} catch (error) {
 			if (this.state !== "connecting")
 				return;
