@@ -21,6 +21,7 @@
 //   {"do":"await-bar","text"} {"do":"await-gate","text"}
 //   {"do":"errors"}                                 -> {"errors"}: what the browser complained of
 //   {"do":"goto","url"} {"do":"fill","id","text"} {"do":"push","name"}   any page: the first button that this stands on
+//   {"do":"follow","name"}                          likewise, and on in the tab that it opens; the one before is closed
 //   {"do":"await-text","id","text"}                 until the element holds text; "": until it is hidden
 //   {"do":"window","width","height"} {"do":"shot","file"}   PNG of the whole window
 //   {"do":"quit"}                                   as does the end of the input
@@ -41,15 +42,18 @@ const browser = await chromium.launch({
 		"--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 } });
-const page = await context.newPage();
 const errors = [];
 
-page.setDefaultTimeout(WAIT_MS);
-page.on("console", (message) => {
-	if (message.type() === "error")
-		errors.push(message.text());
+context.setDefaultTimeout(WAIT_MS);
+context.on("page", (tab) => {
+	tab.on("console", (message) => {
+		if (message.type() === "error")
+			errors.push(message.text());
+	});
+	tab.on("pageerror", (error) => errors.push(String(error)));
 });
-page.on("pageerror", (error) => errors.push(String(error)));
+
+let page = await context.newPage();
 
 const shown = () => page.waitForFunction(() => {
 	if (!document.getElementById("console").hidden)
@@ -216,6 +220,13 @@ const commands = {
 	},
 	fill: ({ id, text }) => page.fill(`#${id}`, text),
 	push: ({ name }) => page.getByRole("button", { name, exact: true }).first().click(),
+	follow: async ({ name }) => {
+		const [tab] = await Promise.all([context.waitForEvent("page"), commands.push({ name })]);
+
+		await tab.waitForURL(/^https:/);
+		await page.close();
+		page = tab;
+	},
 	"await-text": async ({ id, text }) => {
 		await awaitText(id, text);
 	},

@@ -453,3 +453,34 @@ def test_forgotten():
         device.restart()
         await_why(owner_of(device), "has released it")
         adopted(admin)
+
+
+def test_opens_a_target():
+    """A Ticket for each session; those that are open, and the last one given, outlive the Manager."""
+    with Wire() as wire:
+        manager = wire.manager()
+        admin, device, other = manager.claimed(), wire.device(), wire.device("right")
+        stranger = admin.await_device(named("right"), "the other is found")
+        equal(admin.ask("POST", f"devices/{stranger['id']}/ticket")[0], 409, "a Ticket for a Device that is not adopted")
+        equal(admin.ask("POST", f"devices/{'0' * 64}/ticket")[0], 404)
+        equal(Person(manager).ask("POST", f"devices/{stranger['id']}/ticket")[0], 401)
+        found, stranger = adopted(admin), adopted(admin, "right")
+        status, first = admin.ask("POST", f"devices/{found['id']}/ticket")
+        equal(status, 200)
+        jsonschema.validate(first, {"components": SPEC["components"], "$ref": "#/components/schemas/Ticket"})
+        equal(first["url"], f"https://{device.address}:{device.https}/")
+        person = Person(device)
+        status, answer = person.ask("POST", "ticket", {"ticket": first["ticket"]})
+        equal((status, answer["user"], "control" in answer["rights"]), (200, ADMIN, True))
+        status, answer = Person(other).ask("POST", "ticket", {"ticket": first["ticket"]})
+        equal(status, 403)
+        check("another Device" in answer["error"], answer)
+        second = admin.ask("POST", f"devices/{found['id']}/ticket")[1]
+        check(second["ticket"] != first["ticket"], "the same Ticket")
+        what = [(event["what"], event["who"], event.get("device")) for event in admin.ask("GET", "audit")[1]["events"]]
+        equal(what.count(("open", ADMIN, found["id"])), 2, str(what))
+        manager.stop()
+        device.stop()
+        device.restart()
+        equal(Person(device).ask("POST", "ticket", {"ticket": second["ticket"]})[0], 200, "while the Manager is away")
+        equal(Person(device).ask("POST", "ticket", {"ticket": second["ticket"]})[0], 403, "twice")

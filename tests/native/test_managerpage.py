@@ -39,6 +39,21 @@ def code_of(manager):
     raise AssertionError("no claim code")
 
 
+def opened_by_ticket(page, device):
+    """The Target in a tab of its own, on the Device's page; the address is not good for a second time."""
+    page.do("follow", name="Open")
+    equal(page.do("console", width=640, height=480), {"width": 640, "height": 480})
+    page.do("await-bar", text="Connected")
+    page.do("window", width=1280, height=800)
+    page.do("shot", file=os.path.join(SHOTS, "device-by-ticket.png"))
+    page.do("type", text="a")
+    equal(device.keyboard.report()[2], 4, "a key")
+    equal(page.do("errors")["errors"], [])
+    page.do("goto", url=f"https://{device.address}:{device.https}/#ticket=x")
+    page.do("await-gate", text="This is no Ticket")
+    page.do("shot", file=os.path.join(SHOTS, "device-no-ticket.png"))
+
+
 def test_a_device_is_adopted():
     os.makedirs(SHOTS, exist_ok=True)
     with Wire() as wire:
@@ -80,6 +95,14 @@ def test_a_device_is_adopted():
             page.do("await-text", id="list", text="Connected")
             page.do("await-text", id="count", text="1 of 1")
             page.shots("manager-devices")
+            producer = device.producer()
+            producer.ask("mode 640 480")
+            producer.ask("frame full")
+            page.do("await-text", id="list", text="640 × 480")
+            page.do("errors")
+            opened_by_ticket(page, device)
+            page.do("goto", url=f"https://127.0.0.1:{manager.https}/")
+            page.do("await-text", id="count", text="1 of 1")
             page.do("push", name="Release")
             page.do("await-text", id="adopt-title", text="Release left")
             page.do("press", id="adopt-go")

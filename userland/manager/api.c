@@ -33,6 +33,7 @@ static const struct api_route routes[] = {
 	{ { WEB_GET, "/api/v1/devices", 0 }, false, true, api_run_devices },
 	{ { WEB_POST, "/api/v1/devices/*/adoption", WEB_BODY }, false, true, api_run_adopt },
 	{ { WEB_DELETE, "/api/v1/devices/*/adoption", 0 }, false, true, api_run_release },
+	{ { WEB_POST, "/api/v1/devices/*/ticket", 0 }, false, true, api_run_ticket },
 	{ { WEB_GET, "/api/v1/settings", 0 }, false, true, api_run_get_settings },
 	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, false, true, api_run_put_settings },
 	{ { WEB_GET, "/api/v1/audit", 0 }, false, true, api_run_audit },

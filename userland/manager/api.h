@@ -11,6 +11,7 @@
 #include "manager/fleet.h"
 #include "manager/job.h"
 #include "manager/link.h"
+#include "manager/signer.h"
 #include "manager/store.h"
 
 /* What it works on: borrowed, and outlives api_close(). */
@@ -18,6 +19,7 @@ struct api_stores {
 	struct store *store;
 	struct account_table *accounts;
 	const struct ca *ca;
+	const struct signer *signer;
 	const struct identity *identity;
 	const char *name; /* the Manager's */
 	uint16_t port;	  /* where Devices connect to */

@@ -46,7 +46,7 @@ void api_run_devices(struct api *api, struct web_request *request)
 	web_answer(request, 200, fleet_json(&api->fleet));
 }
 
-static struct fleet_device *device_of(struct api *api, struct web_request *request)
+struct fleet_device *api_device_of(struct api *api, struct web_request *request)
 {
 	struct fleet_device *device = fleet_find(&api->fleet, request->parameter);
 
@@ -190,7 +190,7 @@ static void adopted(struct call *call, struct web_request *request)
 void api_run_adopt(struct api *api, struct web_request *request)
 {
 	static const char *const code[] = { "code" }, *const owner[] = { "user", "password" };
-	struct fleet_device *device = device_of(api, request);
+	struct fleet_device *device = api_device_of(api, request);
 	struct call *call = device ? api_call(api, request, adopt_now, adopted) : NULL;
 	json_t *body;
 
@@ -260,7 +260,7 @@ static void released(void *arg, int status, const json_t *body)
 
 void api_run_release(struct api *api, struct web_request *request)
 {
-	struct fleet_device *device = device_of(api, request);
+	struct fleet_device *device = api_device_of(api, request);
 	struct call *call;
 	uint64_t without;
 
@@ -353,9 +353,8 @@ static void read_before_push(void *arg, int status, const json_t *body)
 	free(push);
 }
 
-void api_link_up(struct link_site *site, struct fleet_device *device)
+static void push_settings(struct api *api, struct fleet_device *device)
 {
-	struct api *api = (struct api *)site;
 	struct push *push;
 
 	if (!api->revision || device->settings_revision == api->revision)
@@ -367,6 +366,14 @@ void api_link_up(struct link_site *site, struct fleet_device *device)
 	memcpy(push->id, device->id, sizeof(push->id));
 	if (!link_ask(device->link, "GET", "/api/v1/settings", NULL, read_before_push, push))
 		free(push);
+}
+
+void api_link_up(struct link_site *site, struct fleet_device *device)
+{
+	struct api *api = (struct api *)site;
+
+	api_push_keys(api, device);
+	push_settings(api, device);
 }
 
 static json_t *settings_json(const struct api *api)
@@ -423,7 +430,7 @@ static void settings_put(struct call *call, struct web_request *request)
 		api_event(api, call->user, "settings", NULL, api->wanted);
 		for (struct fleet_device *device = api->fleet.devices; device; device = device->next)
 			if (device->link)
-				api_link_up(&api->site, device);
+				push_settings(api, device);
 	}
 	if (request && call->error)
 		web_error(request, 500, "They could not be stored: the Manager's log says why.");

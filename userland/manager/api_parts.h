@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the API's files share: api.c has the server and routes, api_people.c log-ins, api_devices.c Devices and settings. */
+/* What the API's files share: api.c has the server and routes, api_people.c log-ins, api_devices.c Devices and
+ * settings, api_tickets.c Tickets. */
 #ifndef KVMNET_MANAGER_API_PARTS_H
 #define KVMNET_MANAGER_API_PARTS_H
 
@@ -70,12 +71,17 @@ void api_run_login(struct api *api, struct web_request *request);
 void api_run_logout(struct api *api, struct web_request *request);
 void api_run_audit(struct api *api, struct web_request *request);
 
+/* The one that the path names; NULL: it is answered. */
+struct fleet_device *api_device_of(struct api *api, struct web_request *request);
 int api_load_devices(struct api *api); /* 0, or -1 after logging */
 void api_run_devices(struct api *api, struct web_request *request);
 void api_run_adopt(struct api *api, struct web_request *request);
 void api_run_release(struct api *api, struct web_request *request);
 void api_run_get_settings(struct api *api, struct web_request *request);
 void api_run_put_settings(struct api *api, struct web_request *request);
+void api_run_ticket(struct api *api, struct web_request *request);
+/* Tells a Device that is linked which keys are good. */
+void api_push_keys(struct api *api, struct fleet_device *device);
 void api_link_up(struct link_site *site, struct fleet_device *device);
 
 #endif

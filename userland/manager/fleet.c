@@ -129,7 +129,7 @@ static json_t *device_json(const struct fleet *fleet, const struct fleet_device 
 			  "why", device->why, "settings_revision", (json_int_t)device->settings_revision);
 
 	if (json && device->adopted)
-		json_object_set_new(json, "link", json_string(device->link ? "up" : "down"));
+		json_object_set_new(json, "link", json_string(device->link && device->ready ? "up" : "down"));
 	if (json && device->status)
 		json_object_set(json, "status", device->status);
 	return json;

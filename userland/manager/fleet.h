@@ -30,6 +30,7 @@ struct fleet_device {
 	int64_t starts;		    /* its certificate, since 1970 */
 	int64_t settings_revision;  /* confirmed */
 	struct link *link;	    /* accepted; NULL: none */
+	bool ready;		    /* it has been told over that link how Tickets are signed */
 	char why[FLEET_WHY_SIZE];   /* it is not linked, for people */
 	json_t *status;		    /* as the link last told; NULL: not linked */
 };

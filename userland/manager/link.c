@@ -229,6 +229,7 @@ static void accept_link(struct link *link)
 	}
 	link->accepted = true;
 	device->link = link;
+	device->ready = false;
 	device->settings_revision = link->hello.settings_revision;
 	strcpy(device->name, link->hello.name);
 	strcpy(device->firmware, link->hello.version);

@@ -30,6 +30,7 @@ struct daemon {
 	struct loop_source signals;
 	char name[INI_NAME_SIZE];
 	struct ca *ca;
+	struct signer *signer;
 	struct identity_kind kind;
 	struct identity *identity;
 	struct store *store;
@@ -146,6 +147,9 @@ static int open_state(struct daemon *daemon)
 	daemon->ca = ca_open(dir);
 	if (!daemon->ca)
 		return -1;
+	daemon->signer = signer_open(dir);
+	if (!daemon->signer)
+		return -1;
 	daemon->kind = (struct identity_kind){ "manager", "this Manager", ca_issue_manager, daemon->ca };
 	daemon->identity = identity_open(dir, &daemon->kind);
 	if (!daemon->identity || boot_count(dir, &daemon->boot))
@@ -176,6 +180,7 @@ static int open_rooms(struct daemon *daemon)
 		.store = daemon->store,
 		.accounts = daemon->accounts,
 		.ca = daemon->ca,
+		.signer = daemon->signer,
 		.identity = daemon->identity,
 		.name = daemon->name,
 		.port = config->https_port,
@@ -216,6 +221,7 @@ static void close_all(struct daemon *daemon)
 	store_close(daemon->store);
 	if (daemon->identity)
 		identity_close(daemon->identity);
+	signer_close(daemon->signer);
 	ca_close(daemon->ca);
 	if (daemon->signals.fd > 0)
 		close(daemon->signals.fd);

@@ -59,6 +59,33 @@ function addressOf(device) {
 	return device.https_port === 443 ? host : `${host}:${device.https_port}`;
 }
 
+function button(text, act) {
+	const made = document.createElement("button");
+
+	made.type = "button";
+	made.textContent = text;
+	made.onclick = act;
+	return made;
+}
+
+// The tab comes first: after waiting, browsers do not believe any more that a person pressed.
+async function openTarget(device) {
+	const tab = window.open("about:blank", "_blank");
+
+	try {
+		const { ticket, url } = await fleet.ticket(device.id);
+
+		if (!tab)
+			throw new Error("The browser keeps new tabs shut: allow them for this page.");
+		tab.opener = null;
+		tab.location.replace(`${url}#ticket=${ticket}`);
+		at("notice").textContent = "";
+	} catch (error) {
+		tab?.close();
+		at("notice").textContent = error.message;
+	}
+}
+
 function addRow(device) {
 	const row = at("list").insertRow();
 	const action = STATES[device.state]?.[2];
@@ -71,14 +98,10 @@ function addRow(device) {
 	cell(row, addressOf(device));
 	cell(row, device.firmware || "");
 	cell(row, device.id.slice(0, SHORT_ID)).className = "hash";
-	if (action) {
-		const button = document.createElement("button");
-
-		button.type = "button";
-		button.textContent = action;
-		button.onclick = () => (action === "Adopt" ? askToAdopt(device) : askToRelease(device));
-		last.push(button);
-	}
+	if (device.state === "adopted")
+		last.push(button("Open", () => openTarget(device)));
+	if (action)
+		last.push(button(action, () => (action === "Adopt" ? askToAdopt(device) : askToRelease(device))));
 	row.insertCell().append(...last);
 }
 
