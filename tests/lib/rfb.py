@@ -13,6 +13,7 @@ from case import Failure, equal
 RAW, ZRLE = 0, 16
 DESKTOP_SIZE, LAST_RECT, QEMU_KEYS, QEMU_LEDS = -223, -224, -258, -261
 DESKTOP_NAME, EXT_DESKTOP_SIZE = -307, -308
+CHANNELS = 0x4b564d43  # ours: userland/device/CHANNELS.md
 VENCRYPT, PLAIN, X509PLAIN = 19, 256, 262
 AGAIN = 3  # what our own Clients try: a Device that hears nothing for 250 ms takes them for stock viewers
 
@@ -30,6 +31,7 @@ class Client:
         self.socket = socket.create_connection(self.address, 20) if stock else None
         self.user, self.password, self.stock = user, password, stock
         self.leds = self.qemu_keys = self.refused = None
+        self.channels = {}  # name: (port, token)
         self.bytes = self.updates = 0
         self.format = (32, 24, False, 255, 255, 255, 16, 8, 0)
         self.inflate = zlib.decompressobj()
@@ -155,6 +157,8 @@ class Client:
             self.leds = self.read(1)[0]
         elif encoding == QEMU_KEYS:
             self.qemu_keys = True
+        elif encoding == CHANNELS:
+            self.channels = {name: self.unpack("H32s") for name in ("keyboard", "mouse")}
         elif encoding == DESKTOP_SIZE:
             self.width, self.height = width, height
             self.blank()

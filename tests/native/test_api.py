@@ -93,7 +93,7 @@ class Caller(Web):
         return status
 
     def open(self, path, **headers):
-        protocol = "events" if path == "/events" else "binary"
+        protocol = "binary" if path == "/console" else path[1:]
         status, link = self.upgrade(BASE + path, protocol, **headers)
         if link:
             link.close()
@@ -181,6 +181,8 @@ def test_right_calls():
         seq = int(producer.ask("frame full").split()[1])
         walk("getStatus", 200, query=f"?hw_seq={seq}")
         walk("openConsole", 101)
+        walk("openKeyboard", 101)
+        walk("openMouse", 101)
         walk("watch", 101)
         with person(caller) as session:
             walk("getStatus", 200)

@@ -20,9 +20,9 @@ struct settings;
 
 /* Page thread to session thread. */
 enum bus_request_type {
-	BUS_OPEN,   /* fd: one end of a socketpair that carries RFB of a logged-in person; passes ownership */
-	BUS_STATUS, /* is answered, once capture's hw_seq >= min_hw_seq and every session is current */
-	BUS_CANCEL, /* the asker of cookie is gone: it is answered at once */
+	BUS_OPEN, /* fd: one end of a socketpair that carries a channel of a logged-in person; passes ownership */
+	BUS_STATUS,	/* is answered, once capture's hw_seq >= min_hw_seq and every session is current */
+	BUS_CANCEL,	/* the asker of cookie is gone: it is answered at once */
 	BUS_DISCONNECT, /* end session_id; its person is told by user */
 	BUS_PASSWORD,	/* user has a new one: end the sessions that the old one opened */
 	BUS_OWNER,	/* this Device has another owner or Manager now */
@@ -30,14 +30,19 @@ enum bus_request_type {
 	BUS_SETTINGS,	/* settings hold from now on */
 };
 
+/* CHANNELS.md. */
+enum bus_channel { BUS_VIDEO, BUS_KEYBOARD, BUS_MOUSE };
+
 struct bus_request {
 	enum bus_request_type type;
-	uint64_t cookie; /* the asker's own, comes back in the answer */
+	enum bus_channel channel; /* BUS_OPEN */
+	uint64_t cookie;	  /* the asker's own, comes back in the answer */
 	int fd;
 	char user[USER_NAME_MAX + 1];
 	char peer[PEER_TEXT_MAX];
-	unsigned rights;     /* BUS_OPEN: of rights.h */
-	uint64_t min_hw_seq; /* 0: at once */
+	struct sockaddr_storage address; /* BUS_OPEN: peer's */
+	unsigned rights;		 /* BUS_OPEN: of rights.h */
+	uint64_t min_hw_seq;		 /* 0: at once */
 	uint32_t session_id;
 	struct settings *settings; /* malloc'd; passes ownership */
 };

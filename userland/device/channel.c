@@ -4,8 +4,6 @@
  * the handshake, the password. Limits and one deadline for all of it.
  */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "device/handshake.h"
+#include "device/listener.h"
 #include "device/rights.h"
 #include "device/session.h"
 #include "lib/log.h"
@@ -25,15 +24,10 @@
 #define DEADLINE_VIEWER_NS (30000 * MS)
 /* For the peer to read why it was refused, and to close. */
 #define LINGER_NS (2000 * MS)
-#define BACKOFF_NS (1000 * MS)
 #define TLS_HANDSHAKE 0x16 /* first byte of a ClientHello's record (RFC 8446 5.1) */
 /* Connections before authentication. */
 #define LIMIT_TOTAL 64
 #define LIMIT_PEER 16
-/* A Client that answers nothing for so long, or takes nothing of what waits for it, is gone or as good as gone. */
-#define GONE_MS 25000
-/* What the kernel may hold unsent of an update when the next one is made. */
-#define NOTSENT_BYTES 16384
 
 enum stage { STAGE_SNIFF, STAGE_TLS, STAGE_RFB, STAGE_LINGER };
 enum next { NEXT_AGAIN, NEXT_WAIT, NEXT_GONE };
@@ -47,7 +41,6 @@ struct connection {
 	enum stage stage;
 	enum handshake_event event; /* acted upon once what is in hs.out is sent */
 	bool silent, verifying, dead;
-	struct sockaddr_storage address;
 	struct guest guest;
 	struct handshake hs;
 	struct work_job job;
@@ -59,8 +52,7 @@ struct connection {
 
 struct channel {
 	struct server *server;
-	struct loop_source listener;
-	struct loop_timer backoff;
+	struct listener listener;
 	SSL_CTX *implicit, *stock;
 	struct connection *connections;
 };
@@ -185,7 +177,7 @@ static const char *verify_ticket(struct connection *c)
 	struct ticket ticket;
 	const char *why;
 
-	if (gate_admit(c->server->gate, (struct sockaddr *)&c->address, c->hs.password,
+	if (gate_admit(c->server->gate, (struct sockaddr *)&c->guest.address, c->hs.password,
 		       strlen(c->hs.password), &ticket, &why) != GATE_OPEN)
 		return why;
 	if (strcmp(ticket.user, c->hs.user))
@@ -201,7 +193,8 @@ static const char *verify_owner(struct connection *c)
 
 	if (manager_decides(server->manager))
 		return "A Manager decides who opens a session here: open the Target there.";
-	result = account_verify(server->accounts, (struct sockaddr *)&c->address, c->hs.user, c->hs.password);
+	result = account_verify(server->accounts, (struct sockaddr *)&c->guest.address, c->hs.user,
+				c->hs.password);
 	c->guest.rights = RIGHTS_ALL;
 	return result == ACCOUNT_OK ? NULL : account_text(result);
 }
@@ -413,60 +406,28 @@ static bool over_limit(const struct channel *channel, const struct sockaddr_stor
 
 	for (const struct connection *c = channel->connections; c; c = c->next) {
 		total += !c->guest.relay;
-		same += !c->guest.relay && peer_same(&c->address, address);
+		same += !c->guest.relay && peer_same(&c->guest.address, address);
 	}
 	return total >= LIMIT_TOTAL || same >= LIMIT_PEER;
 }
 
-static void tune(int fd)
+static void accepted(struct listener *listener, int fd, const struct sockaddr_storage *address)
 {
-	int one = 1, notsent = NOTSENT_BYTES, idle = 10, interval = 5, patience = GONE_MS;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof(notsent));
-	/* A Client whose network is gone says nothing, and may have a key down. */
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
-}
-
-static void listener_ready(struct loop_source *source, uint32_t events)
-{
-	struct channel *channel = (struct channel *)((char *)source - offsetof(struct channel, listener));
+	struct channel *channel = (struct channel *)((char *)listener - offsetof(struct channel, listener));
 	struct server *server = channel->server;
-	struct sockaddr_storage address = { 0 };
-	socklen_t len = sizeof(address);
 	struct connection *c;
-	int fd = accept4(source->fd, (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)events;
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-		/* Whoever waits stays in the queue; asking again at once would only burn time. */
-		loop_change(server->loop, source, 0);
-		loop_timer_arm(server->loop, &channel->backoff, BACKOFF_NS);
-	}
-	if (fd < 0)
-		return;
-	if (over_limit(channel, &address)) {
+	if (over_limit(channel, address)) {
 		close(fd);
 		return;
 	}
-	tune(fd);
 	c = connection_new(server, fd);
 	if (!c)
 		return;
-	c->address = address;
-	peer_text(&address, c->guest.peer, sizeof(c->guest.peer));
+	c->guest.address = *address;
+	peer_text(address, c->guest.peer, sizeof(c->guest.peer));
 	c->stage = STAGE_SNIFF;
 	loop_timer_arm(server->loop, &c->sniff, SNIFF_NS);
-}
-
-static void backoff_expired(struct loop_timer *timer)
-{
-	struct channel *channel = (struct channel *)((char *)timer - offsetof(struct channel, backoff));
-
-	loop_change(channel->server->loop, &channel->listener, EPOLLIN);
 }
 
 void channel_relay(struct server *server, int fd, const struct guest *guest)
@@ -504,8 +465,7 @@ int channel_open(struct server *server, const struct identity *identity)
 		return -1;
 	server->channel = channel;
 	channel->server = server;
-	channel->listener.fd = -1;
-	channel->backoff.expired = backoff_expired;
+	channel->listener.accepted = accepted;
 	channel->implicit = stream_context(false);
 	channel->stock = stream_context(true);
 	if (!channel->implicit || !channel->stock) {
@@ -514,17 +474,8 @@ int channel_open(struct server *server, const struct identity *identity)
 	}
 	if (identity_use(identity, channel->implicit) || identity_use(identity, channel->stock))
 		return -1;
-	channel->listener.fd = peer_listen("channel", server->config->address, server->config->first_port);
-	channel->listener.events = EPOLLIN;
-	channel->listener.ready = listener_ready;
-	if (channel->listener.fd < 0)
-		return -1;
-	if (loop_watch(server->loop, &channel->listener)) {
-		close(channel->listener.fd);
-		channel->listener.fd = -1;
-		return -1;
-	}
-	return 0;
+	return listener_open(&channel->listener, server->loop, server->config->address,
+			     server->config->first_port);
 }
 
 void channel_close(struct server *server)
@@ -535,11 +486,7 @@ void channel_close(struct server *server)
 		return;
 	while (channel->connections)
 		drop(channel->connections);
-	loop_timer_cancel(server->loop, &channel->backoff);
-	if (channel->listener.fd >= 0) {
-		loop_unwatch(server->loop, &channel->listener);
-		close(channel->listener.fd);
-	}
+	listener_close(&channel->listener);
 	SSL_CTX_free(channel->implicit);
 	SSL_CTX_free(channel->stock);
 	free(channel);

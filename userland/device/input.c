@@ -251,17 +251,27 @@ void input_pointer(struct input_client *client, uint8_t mask, uint16_t x, uint16
 	hid_pointer(input->hid, down, input->x, input->y, wheel, hwheel);
 }
 
-void input_client_gone(struct input_client *client)
+void input_client_let_go_keys(struct input_client *client)
+{
+	let_go_range(client, 0, 255);
+	client->shift_added = false;
+	client->level3 = false;
+}
+
+void input_client_let_go_buttons(struct input_client *client)
 {
 	struct input *input = client->input;
 	uint8_t down;
 
-	let_go_range(client, 0, 255);
-	client->shift_added = false;
-	client->level3 = false;
 	if (!client->buttons)
 		return;
 	down = change_buttons(input, hid_buttons(client->buttons), 0);
 	client->buttons = 0;
 	hid_pointer(input->hid, down, input->x, input->y, 0, 0);
+}
+
+void input_client_gone(struct input_client *client)
+{
+	input_client_let_go_keys(client);
+	input_client_let_go_buttons(client);
 }

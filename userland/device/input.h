@@ -31,6 +31,9 @@ struct input_client {
 void input_init(struct input *input, struct hid *hid);
 void input_client_init(struct input_client *client, struct input *input);
 void input_client_gone(struct input_client *client);
+/* What it holds down is released; it may press again. */
+void input_client_let_go_keys(struct input_client *client);
+void input_client_let_go_buttons(struct input_client *client);
 
 /* RFC 6143 7.5.4: an X11 keysym. Unknown ones are ignored; a US layout at the Target is assumed. */
 void input_keysym(struct input_client *client, uint32_t keysym, bool down);

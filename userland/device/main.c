@@ -220,7 +220,8 @@ static int open_rooms(struct daemon *daemon)
 		return -1;
 	input_init(&server->input, server->hid);
 	/* Nothing that comes over the network is read before. */
-	if (screen_open(server) || sandbox_late() || channel_open(server, daemon->identity))
+	if (screen_open(server) || sandbox_late() || channel_open(server, daemon->identity) ||
+	    input_channel_open(server, daemon->identity))
 		return -1;
 	daemon->page = !open_page(daemon);
 	if (!daemon->page)
@@ -239,6 +240,7 @@ static void close_all(struct daemon *daemon)
 		page_stop();
 	while (server->sessions)
 		session_end(server->sessions, "the server stops");
+	input_channel_close(server);
 	channel_close(server);
 	work_pool_free(server->verifiers);
 	work_pool_free(server->encoders);

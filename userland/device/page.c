@@ -121,6 +121,11 @@ static void woken(void *arg)
 
 static const struct lws_protocols protocols[] = {
 	{ .name = "binary", .callback = page_console_callback, .tx_packet_size = WEB_CHUNK },
+	{ .name = "keyboard",
+	  .callback = page_console_callback,
+	  .id = BUS_KEYBOARD,
+	  .tx_packet_size = WEB_CHUNK },
+	{ .name = "mouse", .callback = page_console_callback, .id = BUS_MOUSE, .tx_packet_size = WEB_CHUNK },
 	{ .name = "events",
 	  .callback = page_watch_callback,
 	  .rx_buffer_size = 256,
@@ -151,7 +156,7 @@ static bool open_web(const struct config *config)
 		.address = config->https_address,
 		.port = config->https_port,
 		.files = config->web_dir,
-		.descriptors = 2 * BUS_SESSIONS, /* relays */
+		.descriptors = 2 * PAGE_CONSOLES, /* relays */
 	};
 
 	page->site = (struct web_site){

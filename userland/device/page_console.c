@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The console's WebSocket: relays RFB between a browser and the session thread
+ * The WebSockets of a session's channels: relay RFB between a browser and the session thread
  * over a socketpair. Nothing is read on one side while the other has not taken
  * what came before, so buffers are bounded and the session sees a slow browser.
  */
@@ -15,7 +15,6 @@
 #include "device/rights.h"
 #include "lib/log.h"
 
-#define CONSOLES_MAX BUS_SESSIONS
 /* What a browser may have sent before it learns that the session does not take it: one turn of the library's buffer. */
 #define HELD_MAX WEB_CHUNK
 /* Picture bytes that may wait in the kernel for the browser: more of them would be older Frames, not more speed. */
@@ -28,7 +27,9 @@ struct page_console {
 	struct lws *relay;  /* watches a duplicate of fd; NULL once it is gone */
 	int fd;		    /* our end: non-blocking */
 	struct login login; /* as it was when this was opened */
+	enum bus_channel channel;
 	char peer[PEER_TEXT_MAX];
+	struct sockaddr_storage address;
 	size_t held_len, held_sent;
 	unsigned char held[HELD_MAX];
 };
@@ -102,6 +103,8 @@ static bool hand_over(struct page_console *console, int fd)
 	struct bus_request open = { .type = BUS_OPEN, .cookie = web_next_id(console->page->web), .fd = fd };
 
 	memcpy(open.user, console->login.user, sizeof(open.user));
+	open.channel = console->channel;
+	open.address = console->address;
 	open.rights = console->login.rights;
 	memcpy(open.peer, console->peer, sizeof(open.peer));
 	return bus_ask(console->page->api.bus, &open);
@@ -180,20 +183,29 @@ static int from_browser(struct page_console *console, const void *in, size_t len
 
 static int filter(struct lws *wsi)
 {
+	static const char *const paths[] = {
+		[BUS_VIDEO] = "/api/v1/console",
+		[BUS_KEYBOARD] = "/api/v1/keyboard",
+		[BUS_MOUSE] = "/api/v1/mouse",
+	};
+	enum bus_channel channel = lws_get_protocol(wsi)->id;
+	unsigned right = channel == BUS_VIDEO ? RIGHT_VIEW : RIGHT_CONTROL;
 	struct page *page = web_arg(wsi);
 	struct page_console *console;
 	struct web_caller caller;
 	struct login login;
 
-	if (!page_may_upgrade(wsi, "/api/v1/console", &caller, RIGHT_VIEW, &login))
+	if (!page_may_upgrade(wsi, paths[channel], &caller, right, &login))
 		return 1;
-	if (count(page) >= CONSOLES_MAX)
+	if (count(page) >= PAGE_CONSOLES)
 		return web_refuse(wsi, 503, "Too many consoles are open.");
 	console = console_new(page, wsi);
 	if (!console)
 		return 1;
+	console->channel = channel;
 	console->login = login;
 	memcpy(console->peer, caller.peer_text, sizeof(caller.peer_text));
+	console->address = caller.peer;
 	return 0;
 }
 

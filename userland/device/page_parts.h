@@ -11,6 +11,8 @@
 #include "lib/identity.h"
 #include "lib/web.h"
 
+#define PAGE_CONSOLES (3 * BUS_SESSIONS) /* a session and its channels */
+
 struct page_console;
 struct page_watcher;
 struct page_order;

@@ -29,8 +29,9 @@ enum plan_note {
 	PLAN_REFUSED = 1 << 1, /* SetDesktopSize is prohibited */
 	PLAN_NAME = 1 << 2,
 	PLAN_LEDS = 1 << 3,
-	PLAN_KEYS = 1 << 4,  /* we take QEMU extended key events */
-	PLAN_BLANK = 1 << 5, /* pixels after all: all black, before a picture of another size */
+	PLAN_KEYS = 1 << 4,	/* we take QEMU extended key events */
+	PLAN_CHANNELS = 1 << 6, /* new tokens for channels of its own for keys and pointer */
+	PLAN_BLANK = 1 << 5,	/* pixels after all: all black, before a picture of another size */
 };
 
 struct plan {

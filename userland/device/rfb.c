@@ -79,6 +79,9 @@ static void note_encoding(struct rfb_reader *reader, int32_t encoding)
 	case RFB_DESKTOP_NAME:
 		e->desktop_name = true;
 		break;
+	case RFB_CHANNELS:
+		e->channels = true;
+		break;
 	default: /* what we do not speak is not an error */
 		break;
 	}

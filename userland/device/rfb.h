@@ -21,6 +21,7 @@
 #define RFB_QEMU_LEDS (-261)
 #define RFB_DESKTOP_NAME (-307)
 #define RFB_EXT_DESKTOP_SIZE (-308)
+#define RFB_CHANNELS 0x4b564d43 /* ours: CHANNELS.md */
 
 #define RFB_RECT_HEADER 12
 #define RFB_UPDATE_HEADER 4
@@ -33,6 +34,7 @@ struct rfb_encodings {
 	bool raw, zrle;	   /* asked for */
 	int32_t preferred; /* the first that we speak, else RFB_RAW */
 	bool desktop_size, ext_desktop_size, last_rect, qemu_keys, qemu_leds, desktop_name;
+	bool channels;
 };
 
 enum rfb_type {

@@ -21,6 +21,7 @@
 #include "lib/work.h"
 
 struct beacon;
+struct input_ports;
 struct channel;
 struct session;
 struct status;
@@ -29,6 +30,7 @@ struct status;
 struct guest {
 	char user[USER_NAME_MAX + 1];
 	char peer[PEER_TEXT_MAX];
+	struct sockaddr_storage address;
 	unsigned rights; /* of rights.h */
 	bool relay;	 /* a browser's, whose login port 443 watches over */
 };
@@ -47,6 +49,7 @@ struct server {
 	struct input input;
 	struct work_pool *encoders, *verifiers;
 	struct channel *channel;
+	struct input_ports *input_ports;
 	struct status *status;
 	struct beacon *beacon; /* NULL: not to be found */
 

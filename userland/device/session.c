@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include <openssl/crypto.h>
+
 #include "device/rights.h"
 #include "lib/log.h"
 
@@ -31,6 +33,7 @@ void session_tell_leds(struct server *server)
 {
 	for (struct session *session = server->sessions; session; session = session->next)
 		session->plan.notes |= PLAN_LEDS;
+	input_channel_tell_leds(server);
 	status_changed(server);
 	update_pump(server);
 }
@@ -64,6 +67,7 @@ void session_describe(const struct session *session, struct bus_session *to)
 static void destroy(struct session *session)
 {
 	encode_free(&session->task);
+	OPENSSL_cleanse(session->tokens, sizeof(session->tokens));
 	free(session);
 }
 
@@ -76,6 +80,7 @@ void session_end(struct session *session, const char *why)
 	log_info("session %u: %s from %s ended: %s", session->id, session->guest.user, session->guest.peer,
 		 why);
 	session->ended = true;
+	input_channel_end(session);
 	input_client_gone(&session->input);
 	loop_timer_cancel(server->loop, &session->timer);
 	loop_unwatch(server->loop, &session->source);
@@ -114,6 +119,9 @@ static void set_encodings(struct session *session, const struct rfb_encodings *e
 		plan->notes |= PLAN_LEDS;
 	if (encodings->desktop_name && !session->encodings.desktop_name)
 		plan->notes |= PLAN_NAME;
+	/* Each time: the tokens of before may be used or too old. */
+	if (encodings->channels && session->guest.rights & RIGHT_CONTROL)
+		plan->notes |= PLAN_CHANNELS;
 	session->encodings = *encodings;
 	/* Whoever understood a new size once still does: it may be on its way already. */
 	session->encodings.desktop_size |= size;
@@ -157,6 +165,17 @@ static void take_pointer(struct session *session, const struct rfb_message *mess
 		      (uint16_t)session->server->screen.width, (uint16_t)session->server->screen.height);
 }
 
+void session_take_input(struct session *session, const struct rfb_message *message)
+{
+	/* Who may only watch is not refused: viewers send what the mouse does without being asked. */
+	if (!(session->guest.rights & RIGHT_CONTROL))
+		return;
+	if (message->type == RFB_POINTER)
+		take_pointer(session, message);
+	else
+		take_key(session, message);
+}
+
 /* false when the session was ended. */
 static bool take_message(struct session *session, const struct rfb_message *message)
 {
@@ -170,15 +189,10 @@ static bool take_message(struct session *session, const struct rfb_message *mess
 		plan_request(&session->plan, message->request.incremental, message->request.x,
 			     message->request.y, message->request.width, message->request.height);
 		return true;
-	/* Who may only watch is not refused: viewers send what the mouse does without being asked. */
 	case RFB_KEY:
 	case RFB_QEMU_KEY:
-		if (session->guest.rights & RIGHT_CONTROL)
-			take_key(session, message);
-		return true;
 	case RFB_POINTER:
-		if (session->guest.rights & RIGHT_CONTROL)
-			take_pointer(session, message);
+		session_take_input(session, message);
 		return true;
 	case RFB_SET_DESKTOP_SIZE: /* the Target's screen decides */
 		if (session->encodings.ext_desktop_size)

@@ -4,8 +4,10 @@
 #define KVMNET_DEVICE_SESSION_H
 
 #include "device/encode.h"
+#include "device/input_channel.h"
 #include "device/server.h"
 #include "device/stream.h"
+#include "device/token.h"
 
 #define SESSION_INPUT 4096
 
@@ -16,7 +18,9 @@ struct session {
 	struct loop_source source;
 	struct loop_timer timer; /* idle time-out, or more input that is here already */
 	struct input_client input;
-	bool ended; /* closed; the memory waits for its encoder */
+	struct token tokens[INPUT_KINDS];
+	struct input_channel *channels[INPUT_KINDS]; /* NULL: on this connection alone */
+	bool ended;				     /* closed; the memory waits for its encoder */
 	bool more_input;
 
 	uint32_t id;
@@ -46,6 +50,8 @@ void session_start(struct server *server, struct stream *stream, const struct gu
 		   const uint8_t *rest, size_t rest_len);
 /* why: for the log. */
 void session_end(struct session *session, const char *why);
+/* A key or pointer event, here or on a channel of its own. */
+void session_take_input(struct session *session, const struct rfb_message *message);
 struct session *session_find(struct server *server, uint32_t id);
 bool session_can_resize(const struct session *session);
 /* Nothing pending, nothing under way, and the Client waits for what is next. */

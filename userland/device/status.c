@@ -149,11 +149,15 @@ static void end_sessions_by_ticket(struct server *server)
 
 static void relay(struct server *server, const struct bus_request *request)
 {
-	struct guest guest = { .rights = request->rights, .relay = true };
+	struct guest guest = { .address = request->address, .rights = request->rights, .relay = true };
 
 	log_clean(guest.user, sizeof(guest.user), request->user);
 	log_clean(guest.peer, sizeof(guest.peer), request->peer);
-	channel_relay(server, request->fd, &guest);
+	if (request->channel == BUS_VIDEO)
+		channel_relay(server, request->fd, &guest);
+	else
+		input_channel_relay(server, request->fd,
+				    request->channel == BUS_MOUSE ? INPUT_MOUSE : INPUT_KEYBOARD, &guest);
 }
 
 /* Takes settings. */

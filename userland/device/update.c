@@ -81,6 +81,8 @@ static uint32_t wanted_notes(const struct session *session)
 		notes &= ~(uint32_t)PLAN_LEDS;
 	if (!e->qemu_keys)
 		notes &= ~(uint32_t)PLAN_KEYS;
+	if (!e->channels)
+		notes &= ~(uint32_t)PLAN_CHANNELS;
 	if (!e->ext_desktop_size)
 		notes &= ~(uint32_t)PLAN_REFUSED;
 	if (!session_can_resize(session))
@@ -97,6 +99,24 @@ static uint8_t *put_size(const struct session *session, uint8_t *to, uint16_t re
 	return rfb_put_rect(to, 0, 0, width, height, RFB_DESKTOP_SIZE);
 }
 
+/* Without randomness there are none: what comes then opens nothing. */
+static uint8_t *put_channels(struct session *session, uint8_t *to)
+{
+	uint16_t port = session->server->config->first_port;
+
+	to = rfb_put_rect(to, 0, 0, 0, 0, RFB_CHANNELS);
+	for (int kind = 0; kind < INPUT_KINDS; kind++) {
+		struct token *token = &session->tokens[kind];
+
+		if (!token_issue(token, loop_now_ns()))
+			log_error("session %u: no randomness for a token", session->id);
+		to = rfb_put_u16(to, (uint16_t)(port + 1 + kind));
+		memcpy(to, token->bytes, TOKEN_SIZE);
+		to += TOKEN_SIZE;
+	}
+	return to;
+}
+
 /* An update without pixels. A new size comes last: some Clients stop reading an update there. */
 static bool send_notes(struct session *session, uint32_t notes)
 {
@@ -110,6 +130,8 @@ static bool send_notes(struct session *session, uint32_t notes)
 		to = rfb_put_leds(to, hid_leds(session->server->hid));
 	if (notes & PLAN_KEYS)
 		to = rfb_put_rect(to, 0, 0, 0, 0, RFB_QEMU_KEYS);
+	if (notes & PLAN_CHANNELS)
+		to = put_channels(session, to);
 	if (notes & PLAN_REFUSED)
 		to = put_size(session, to, 1, 1);
 	if (notes & PLAN_SIZE)
