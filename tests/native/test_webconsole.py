@@ -218,5 +218,6 @@ def test_disconnected_by_another():
         number = web.ask("GET", "/api/v1/status")[1]["sessions"][0]["id"]
         equal(web.ask("DELETE", f"/api/v1/sessions/{number}")[0], 204)
         browser.do("await-overlay", text="The session ended")
+        browser.do("await-overlay", text=f"disconnected by {USER}")
         browser.do("press", id="again-now")
         browser.do("console", width=640, height=480)

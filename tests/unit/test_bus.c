@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -111,9 +112,37 @@ static void freeing_closes_descriptors_on_the_way(void **state)
 	close(fd[1]);
 }
 
+static void ends_come_in_order_and_wake(void **state)
+{
+	struct bus *bus = bus_new();
+	struct bus_end end;
+	char text[2 * BUS_WHY_SIZE];
+	int woken = 0;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	bus_on_answer(bus, count_wake, &woken);
+	assert_false(bus_take_end(bus, &end));
+	for (unsigned i = 0; i < BUS_DEPTH + 5; i++)
+		bus_end(bus, i, i ? "idle for too long" : text);
+	assert_int_equal(woken, BUS_DEPTH + 5);
+	for (unsigned i = 0; i < BUS_DEPTH; i++) {
+		assert_true(bus_take_end(bus, &end));
+		assert_int_equal(end.cookie, i);
+		assert_int_equal(strlen(end.why), i ? strlen("idle for too long") : BUS_WHY_SIZE - 1);
+	}
+	assert_false(bus_take_end(bus, &end));
+	bus_end(bus, 7, "");
+	assert_true(bus_take_end(bus, &end));
+	assert_int_equal(end.cookie, 7);
+	bus_free(bus);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ends_come_in_order_and_wake),
 		cmocka_unit_test(requests_come_in_order_and_are_bounded),
 		cmocka_unit_test(answers_wake_their_reader),
 		cmocka_unit_test(changes_are_told_once),

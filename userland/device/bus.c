@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -17,12 +18,14 @@ struct bus {
 	int request_fd;
 	unsigned asked, taken;		 /* under lock */
 	unsigned answered, answer_taken; /* under lock */
+	unsigned ended, end_taken;	 /* under lock */
 	unsigned owed;			 /* answers asked for and not yet taken; under lock */
 	bool changed;			 /* under lock */
 	void (*wake)(void *arg);
 	void *wake_arg;
 	struct bus_request requests[BUS_DEPTH];
 	struct bus_answer answers[BUS_DEPTH];
+	struct bus_end ends[BUS_DEPTH];
 };
 
 struct bus *bus_new(void)
@@ -108,6 +111,30 @@ void bus_answer(struct bus *bus, const struct bus_answer *answer)
 	pthread_mutex_lock(&bus->lock);
 	bus->answers[bus->answered++ % BUS_DEPTH] = *answer;
 	unlock_and_wake(bus);
+}
+
+void bus_end(struct bus *bus, uint64_t cookie, const char *why)
+{
+	pthread_mutex_lock(&bus->lock);
+	if (bus->ended - bus->end_taken < BUS_DEPTH) {
+		struct bus_end *end = &bus->ends[bus->ended++ % BUS_DEPTH];
+
+		end->cookie = cookie;
+		snprintf(end->why, sizeof(end->why), "%s", why);
+	}
+	unlock_and_wake(bus);
+}
+
+bool bus_take_end(struct bus *bus, struct bus_end *end)
+{
+	bool any;
+
+	pthread_mutex_lock(&bus->lock);
+	any = bus->ended != bus->end_taken;
+	if (any)
+		*end = bus->ends[bus->end_taken++ % BUS_DEPTH];
+	pthread_mutex_unlock(&bus->lock);
+	return any;
 }
 
 void bus_change(struct bus *bus)

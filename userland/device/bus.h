@@ -14,6 +14,7 @@
 
 #define BUS_DEPTH 64
 #define BUS_SESSIONS 32
+#define BUS_WHY_SIZE 100 /* fits a WebSocket's close (RFC 6455 5.5) */
 
 struct bus;
 struct settings;
@@ -76,6 +77,12 @@ struct bus_answer {
 	struct bus_status status;
 };
 
+/* Session thread to page thread: a session that BUS_OPEN began has ended. */
+struct bus_end {
+	uint64_t cookie;	/* BUS_OPEN's */
+	char why[BUS_WHY_SIZE]; /* for its person */
+};
+
 struct bus *bus_new(void); /* NULL with errno */
 void bus_free(struct bus *bus);
 
@@ -87,10 +94,13 @@ int bus_request_fd(struct bus *bus); /* readable (eventfd) while there are reque
 
 void bus_answer(struct bus *bus, const struct bus_answer *answer);
 bool bus_take_answer(struct bus *bus, struct bus_answer *answer);
+/* Before the session's descriptor is closed. When BUS_DEPTH wait to be taken it is dropped: that is no more than a word. */
+void bus_end(struct bus *bus, uint64_t cookie, const char *why);
+bool bus_take_end(struct bus *bus, struct bus_end *end);
 /* Signal, Mode, LEDs or the list of sessions changed; many times is once for who looks later. */
 void bus_change(struct bus *bus);
 bool bus_take_change(struct bus *bus);
-/* Called on the session thread after each bus_answer() and bus_change(), to wake the page thread
+/* Called on the session thread after each bus_answer(), bus_end() and bus_change(), to wake the page thread
  * (lws_cancel_service). */
 void bus_on_answer(struct bus *bus, void (*wake)(void *arg), void *arg);
 

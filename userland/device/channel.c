@@ -435,6 +435,7 @@ void channel_relay(struct server *server, int fd, const struct guest *guest)
 	struct connection *c;
 
 	if (server->session_count >= BUS_SESSIONS) {
+		bus_end(server->bus, guest->cookie, "too many sessions are open");
 		close(fd);
 		return;
 	}

@@ -113,6 +113,7 @@ static void woken(void *arg)
 
 	while (bus_take_answer(where->api.bus, &answer))
 		status_came(where, &answer);
+	page_console_take_ends(where);
 	while (job_take(where->api.jobs, &job))
 		job_done(where, &job);
 	if (page_link_woken(where) | bus_take_change(where->api.bus))

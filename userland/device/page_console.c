@@ -28,6 +28,8 @@ struct page_console {
 	int fd;		    /* our end: non-blocking */
 	struct login login; /* as it was when this was opened */
 	enum bus_channel channel;
+	uint64_t cookie;	/* of its BUS_OPEN */
+	char why[BUS_WHY_SIZE]; /* the session ended; empty: it did not say */
 	char peer[PEER_TEXT_MAX];
 	struct sockaddr_storage address;
 	size_t held_len, held_sent;
@@ -100,7 +102,7 @@ static bool watch(struct page_console *console)
 
 static bool hand_over(struct page_console *console, int fd)
 {
-	struct bus_request open = { .type = BUS_OPEN, .cookie = web_next_id(console->page->web), .fd = fd };
+	struct bus_request open = { .type = BUS_OPEN, .cookie = console->cookie, .fd = fd };
 
 	memcpy(open.user, console->login.user, sizeof(open.user));
 	open.channel = console->channel;
@@ -119,11 +121,29 @@ static int established(struct page_console *console)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
 		return end(console, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "no descriptors left");
 	console->fd = pair[0];
+	console->cookie = web_next_id(console->page->web);
 	if (!watch(console) || !hand_over(console, pair[1])) {
 		close(pair[1]);
 		return end(console, 1013, "the Device is busy: try again");
 	}
 	return 0;
+}
+
+void page_console_take_ends(struct page *page)
+{
+	struct bus_end ended;
+
+	while (bus_take_end(page->api.bus, &ended))
+		for (struct page_console *console = page->consoles; console; console = console->next)
+			if (console->cookie == ended.cookie)
+				memcpy(console->why, ended.why, sizeof(console->why));
+}
+
+/* It was told before its descriptor was closed: so it is there. */
+static int end_of_session(struct page_console *console)
+{
+	page_console_take_ends(console->page);
+	return end(console, LWS_CLOSE_STATUS_NORMAL, *console->why ? console->why : "the session ended");
 }
 
 /* Called when the library has nothing unsent for this browser: only then is more read. */
@@ -138,7 +158,7 @@ static int to_browser(struct page_console *console)
 		return 0;
 	}
 	if (len <= 0)
-		return end(console, LWS_CLOSE_STATUS_NORMAL, "the session ended");
+		return end_of_session(console);
 	if (lws_write(console->browser, chunk, (size_t)len, LWS_WRITE_BINARY) < (int)len)
 		return -1;
 	lws_callback_on_writable(console->browser);
@@ -178,7 +198,7 @@ static int from_browser(struct page_console *console, const void *in, size_t len
 	/* What was read before the session stopped taking: it waits behind the rest. */
 	if (console->held_sent || console->held_len > len)
 		return 0;
-	return to_session(console) ? end(console, LWS_CLOSE_STATUS_NORMAL, "the session ended") : 0;
+	return to_session(console) ? end_of_session(console) : 0;
 }
 
 static int filter(struct lws *wsi)

@@ -40,6 +40,8 @@ bool page_may_upgrade(struct lws *wsi, const char *path, struct web_caller *call
 int page_console_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 			  size_t len);
 int page_relay_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+/* Sessions that ended: why, for their browsers. */
+void page_console_take_ends(struct page *page);
 /* Ends those whose login is gone. */
 void page_console_end_strangers(struct page *page);
 

@@ -33,6 +33,7 @@ struct guest {
 	struct sockaddr_storage address;
 	unsigned rights; /* of rights.h */
 	bool relay;	 /* a browser's, whose login port 443 watches over */
+	uint64_t cookie; /* relay: the page's name for it */
 };
 
 struct server {

@@ -80,6 +80,8 @@ void session_end(struct session *session, const char *why)
 	log_info("session %u: %s from %s ended: %s", session->id, session->guest.user, session->guest.peer,
 		 why);
 	session->ended = true;
+	if (session->guest.relay)
+		bus_end(server->bus, session->guest.cookie, why);
 	input_channel_end(session);
 	input_client_gone(&session->input);
 	loop_timer_cancel(server->loop, &session->timer);
@@ -366,6 +368,8 @@ void session_start(struct server *server, struct stream *stream, const struct gu
 		session_ready(&session->source, EPOLLIN);
 	return;
 refuse:
+	if (guest->relay)
+		bus_end(server->bus, guest->cookie, "too many sessions are open");
 	log_error("session of %s from %s: too many, or out of memory or descriptors", guest->user,
 		  guest->peer);
 	stream_close(stream);

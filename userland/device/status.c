@@ -149,7 +149,12 @@ static void end_sessions_by_ticket(struct server *server)
 
 static void relay(struct server *server, const struct bus_request *request)
 {
-	struct guest guest = { .address = request->address, .rights = request->rights, .relay = true };
+	struct guest guest = {
+		.address = request->address,
+		.rights = request->rights,
+		.relay = true,
+		.cookie = request->cookie,
+	};
 
 	log_clean(guest.user, sizeof(guest.user), request->user);
 	log_clean(guest.peer, sizeof(guest.peer), request->peer);

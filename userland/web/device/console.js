@@ -35,8 +35,7 @@ function explain() {
 	else if (link.state === "waiting")
 		showOverlay("Connection lost", `Trying again in ${link.seconds} s.`, true);
 	else if (link.state === "ended")
-		showOverlay("The session ended", "The Device ended it: it was disconnected by somebody, idle for too long, or there " +
-			"are too many sessions.", true);
+		showOverlay("The session ended", `The Device ended it: ${link.why}.`, true);
 	else if (link.state === "managed")
 		showOverlay(`Managed by ${status.manager?.name || "a Manager"}`, "It decides who opens a session here: open the " +
 			"Target there. While it cannot be reached, this Device's owner may.", true);

@@ -58,6 +58,7 @@ class ConsoleRFB extends RFB {
 export class Link {
 	state = "connecting"; // waiting (seconds to go), open, ended, managed (the Manager decides who may), closed
 	seconds = 0;
+	why = ""; // it ended, in the Device's words
 	painted = false; // the screen shows a picture of its size
 	#screen;
 	#events;
@@ -136,7 +137,7 @@ export class Link {
 		socket.addEventListener("message", (event) => {
 			this.#bytes += event.data.byteLength;
 		});
-		socket.addEventListener("close", (event) => this.#lost(rfb, event.code));
+		socket.addEventListener("close", (event) => this.#lost(rfb, event.code, event.reason));
 		rfb.addEventListener("connect", () => {
 			this.#failures = 0;
 			this.#become("open");
@@ -178,16 +179,18 @@ export class Link {
 		}, RATE_MS);
 	}
 
-	#lost(rfb, code) {
+	#lost(rfb, code, why) {
 		if (rfb !== this.#rfb || this.state === "closed")
 			return;
 		const open = this.state === "open";
 
 		this.#drop();
-		if (code === ENDED && open)
+		if (code === ENDED && open) {
+			this.why = why;
 			this.#become("ended");
-		else
+		} else {
 			this.#wait();
+		}
 	}
 
 	// Twice as long after each failure, and not all browsers at the same moment.
