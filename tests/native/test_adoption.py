@@ -111,6 +111,40 @@ def test_renewal():
             equal(adopt(stranger, body)[0], 401)
 
 
+def test_renewal_over_the_link():
+    """The Manager's later certificate is the one that the Device shows from then on; an earlier one is refused."""
+    authority, other = Authority(), Authority()
+    with Daemon() as daemon, Daemon() as neighbour, scratch("standin") as folder, Standin(authority, folder) as standin:
+        owner = owner_of(daemon)
+        first = authority.adoption(daemon, standin.address, start=now() - 3 * DAY)
+        equal(adopt(owner, first)[0], 200)
+        second = authority.adoption(daemon, start=now() - 2 * DAY)["certificate"]
+        with standin.accept() as link:
+            link.welcome()
+            serial = link.peer["serialNumber"]
+            for body, status, words in (
+                    ({"certificate": first["certificate"]}, 409, "not newer"),
+                    ({"certificate": other.adoption(daemon)["certificate"]}, 400, "not issued"),
+                    ({"certificate": authority.adoption(neighbour)["certificate"]}, 400, "another key"),
+                    ({"certificate": authority.adoption(daemon, start=now() - 2 * DAY, end=now() - DAY)["certificate"]},
+                     400, "expired"),
+                    ({"certificate": "x"}, 400, "PEM"), ({}, 400, "PEM"), ({"certificate": second, "more": 1}, 400, "PEM")):
+                got, answer = link.ask(1, "PUT", "/api/v1/certificate", body)
+                equal(got, status, str(answer))
+                check(words in answer["error"], f"{answer}: expected {words!r}")
+            equal(link.ask(2, "PUT", "/api/v1/certificate", {"certificate": second}),
+                  (200, {"manager": {"id": authority.id, "name": "Head office"}}))
+        with standin.accept() as link:
+            link.welcome()
+            check(link.peer["serialNumber"] != serial, "it shows the old certificate")
+            equal(linked(owner, "up")["manager"]["why"], "")
+        daemon.stop()
+        daemon.restart()
+        with standin.accept() as link:
+            link.welcome()
+            check(link.peer["serialNumber"] != serial, "it shows the old certificate after a restart")
+
+
 def test_killed_between():
     """Whenever it is killed: adopted or not, and it starts again."""
     authority = Authority()

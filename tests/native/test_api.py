@@ -193,6 +193,7 @@ def test_right_calls():
         walk("getState", 200)
         walk("getStatus", 200)
         walk("setTicketKeys", 204)
+        walk("renewCertificate", 200)
         with standin.accept() as link:
             link.welcome()
             equal(link.ask(1, "PUT", "/api/v1/ticket-keys", AUTHORITY.ticket_keys()), (204, None))

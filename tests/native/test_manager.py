@@ -12,6 +12,7 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import struct
 
@@ -436,6 +437,29 @@ def test_expired():
         admin.await_device(lambda it: words in it["why"], "the Manager's sentence")
         equal(adopt(admin, found, user=USER, password=PASSWORD)[0], 200)
         admin.await_device(named("left", link="up"), "it is linked again")
+
+
+def test_certificate_is_renewed():
+    """In the last third of its time, over the link, and kept on both sides."""
+    with Wire() as wire:
+        manager = wire.manager()
+        admin, device = manager.claimed(), wire.device()
+        found = adopted(admin)
+        device.stop()
+        now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        changed_certificate(manager, device, start=now - datetime.timedelta(days=9), end=now + datetime.timedelta(days=4))
+        device.restart()
+        limit = Deadline(60, "the audit's word of a renewal")
+        while ("renew certificate", "Done.", found["id"]) not in [
+                (event["what"], event["text"], event.get("device")) for event in admin.ask("GET", "audit")[1]["events"]]:
+            limit.left()
+        admin.await_device(named("left", link="up"), "it is linked again")
+        with open(os.path.join(device.state, "adoption"), encoding="utf-8") as text:
+            fresh = x509.load_pem_x509_certificate(json.load(text)["certificate"].encode())
+        check(fresh.not_valid_after > now + datetime.timedelta(days=300), f"it ends {fresh.not_valid_after}")
+        with contextlib.closing(sqlite3.connect(os.path.join(manager.state, "manager.db"))) as store:
+            kept = store.execute("SELECT serial FROM devices").fetchone()[0]
+        equal(int(kept, 16), fresh.serial_number, "the serial number that the Manager keeps")
 
 
 def test_forgotten():

@@ -62,6 +62,7 @@ static const struct api_route routes[] = {
 	{ { WEB_DELETE, "/api/v1/sessions/*", 0 }, ACCESS_SETTING, run_disconnect, 0, { NULL } },
 	/* A renewal needs no login: manager.h. */
 	{ { WEB_POST, "/api/v1/adoption", 2 * WEB_BODY }, ACCESS_ALL, api_run_adopt, 0, { NULL } },
+	{ { WEB_PUT, "/api/v1/certificate", WEB_BODY }, ACCESS_MANAGER, api_run_certificate, 0, { NULL } },
 	{ { WEB_DELETE, "/api/v1/adoption", 0 }, ACCESS_SETTING, api_run_release, 0, { NULL } },
 	{ { WEB_GET, "/api/v1/settings", 0 }, ACCESS_SETTING, api_run_get_settings, 0, { NULL } },
 	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, ACCESS_SETTING, api_run_put_settings, 0, { NULL } },

@@ -48,6 +48,37 @@ void api_run_adopt(struct api *api, struct web_request *request)
 		adoption_free(job.adoption);
 }
 
+/* The adoption that there is, with another certificate. NULL: the request is answered. */
+static struct adoption *renewal(struct api *api, struct web_request *request)
+{
+	json_t *body = api_body(request);
+	const json_t *text = json_object_get(body, "certificate");
+	X509 *certificate = json_object_size(body) == 1 && json_is_string(text) ?
+				    certificate_parse(json_string_value(text), json_string_length(text)) :
+				    NULL;
+	struct adoption *adoption = certificate ? manager_adoption(api->manager) : NULL;
+
+	json_decref(body);
+	if (!certificate) {
+		web_error(request, 400, "The body must be {\"certificate\": PEM}.");
+	} else if (!adoption) {
+		X509_free(certificate);
+		web_error(request, 409, "This Device has no Manager, or no memory.");
+	} else {
+		X509_free(adoption->certificate);
+		adoption->certificate = certificate;
+	}
+	return adoption;
+}
+
+void api_run_certificate(struct api *api, struct web_request *request)
+{
+	struct job job = { .id = request->id, .type = JOB_ADOPT, .adoption = renewal(api, request) };
+
+	if (job.adoption && !api_submit(api, request, &job))
+		adoption_free(job.adoption);
+}
+
 void api_run_release(struct api *api, struct web_request *request)
 {
 	struct job job = { .id = request->id, .type = JOB_RELEASE };
@@ -100,7 +131,11 @@ static void adopted(struct api *api, struct web_request *request, const struct j
 			 "This Device belongs to the Manager \"%s\": it must be released there first.",
 			 json_string_value(json_object_get(manager, "name")));
 	json_decref(manager);
-	web_error(request, statuses[job->adopted], text);
+	/* Nobody can log in over the link. */
+	if (job->adopted == MANAGER_STRANGER && request->rights & RIGHT_OWNER)
+		web_error(request, 409, "This certificate is not newer than the one that the Device has.");
+	else
+		web_error(request, statuses[job->adopted], text);
 }
 
 /* ---- settings ---- */

@@ -19,6 +19,7 @@ void api_run_ticket_keys(struct api *api, struct web_request *request);
 void api_ticket_done(struct api *api, struct web_request *request, const struct job *job);
 
 void api_run_adopt(struct api *api, struct web_request *request);
+void api_run_certificate(struct api *api, struct web_request *request);
 void api_run_release(struct api *api, struct web_request *request);
 void api_run_get_settings(struct api *api, struct web_request *request);
 void api_run_put_settings(struct api *api, struct web_request *request);

@@ -234,7 +234,7 @@ static void expire(void *arg, struct web_request *request)
 
 static void sweep(void *arg)
 {
-	(void)arg; /* no WebSocket here is a person's */
+	api_renew_due(arg); /* no WebSocket here is a person's */
 }
 
 static const struct lws_protocols protocols[] = {

@@ -89,8 +89,7 @@ static bool own_address(const char *host, uint16_t port, uint16_t own_port, char
 static void store_adopted(struct call *call)
 {
 	const X509 *certificate = call->adopted.certificate;
-	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
-	char *serial = number ? BN_bn2hex(number) : NULL, now[24];
+	char serial[CA_SERIAL_SIZE] = "", now[24];
 	time_t seconds = time(NULL);
 	struct tm tm;
 	const struct store_device device = {
@@ -100,7 +99,7 @@ static void store_adopted(struct call *call)
 		.model = "",
 		.firmware = "",
 		.state = "adopted",
-		.serial = serial ? serial : "",
+		.serial = serial,
 		.adopted_at = now,
 		.adopted_by = call->user,
 		.port = call->port,
@@ -108,11 +107,10 @@ static void store_adopted(struct call *call)
 		.ends = ca_ends(certificate),
 	};
 
+	ca_serial(certificate, serial);
 	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
 	call->starts = device.starts;
 	call->error = store_put_device(call->api->stores.store, &device);
-	OPENSSL_free(serial);
-	BN_free(number);
 }
 
 static void adopt_now(struct job *job)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the API's files share: api.c has the server and routes, api_people.c log-ins, api_devices.c Devices and
- * settings, api_tickets.c Tickets. */
+ * settings, api_tickets.c Tickets, api_renewal.c certificates that expire. */
 #ifndef KVMNET_MANAGER_API_PARTS_H
 #define KVMNET_MANAGER_API_PARTS_H
 
@@ -80,6 +80,8 @@ void api_run_release(struct api *api, struct web_request *request);
 void api_run_get_settings(struct api *api, struct web_request *request);
 void api_run_put_settings(struct api *api, struct web_request *request);
 void api_run_ticket(struct api *api, struct web_request *request);
+/* Of all Devices that are linked: those whose certificate is about to expire get another. */
+void api_renew_due(struct api *api);
 /* Tells a Device that is linked which keys are good. */
 void api_push_keys(struct api *api, struct fleet_device *device);
 void api_link_up(struct link_site *site, struct fleet_device *device);

@@ -141,11 +141,24 @@ time_t ca_ends(const X509 *certificate)
 	return seconds(X509_get0_notAfter(certificate));
 }
 
-bool ca_due(const X509 *certificate)
+bool ca_serial(const X509 *certificate, char text[CA_SERIAL_SIZE])
+{
+	BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+	char *hex = number ? BN_bn2hex(number) : NULL;
+	bool ok = hex && strlen(hex) < CA_SERIAL_SIZE;
+
+	if (ok)
+		strcpy(text, hex);
+	OPENSSL_free(hex);
+	BN_free(number);
+	return ok;
+}
+
+time_t ca_renewal(const X509 *certificate)
 {
 	time_t end = ca_ends(certificate);
 
-	return end - certificate_now() < (end - ca_starts(certificate)) / 3;
+	return end - (end - ca_starts(certificate)) / 3;
 }
 
 /* ---- issuing ---- */

@@ -35,9 +35,11 @@ X509 *ca_issue_device(const struct ca *ca, EVP_PKEY *key, const char *id, const 
  * Whether that Device is still wanted is not known here. */
 /* peer: NULL when it showed none. */
 enum ca_verdict ca_judge_device(const struct ca *ca, X509 *peer, char id[CA_ID_SIZE], time_t *ended);
-/* Whether less than a third of its time is left: issue it anew. */
-bool ca_due(const X509 *certificate);
+/* When less than a third of its time is left: issue it anew. */
+time_t ca_renewal(const X509 *certificate);
 
+#define CA_SERIAL_SIZE 48 /* 20 bytes as hex and NUL: RFC 5280 section 4.1.2.2 */
+bool ca_serial(const X509 *certificate, char text[CA_SERIAL_SIZE]);
 time_t ca_starts(const X509 *certificate);
 time_t ca_ends(const X509 *certificate);
 

@@ -28,6 +28,7 @@ struct fleet_device {
 	bool adopted;		    /* by us */
 	uint64_t heard;		    /* grows with each time that one is heard of */
 	int64_t starts;		    /* its certificate, since 1970 */
+	int64_t renew;		    /* when its certificate is next to be renewed; while it is linked */
 	int64_t settings_revision;  /* confirmed */
 	struct link *link;	    /* accepted; NULL: none */
 	bool ready;		    /* it has been told over that link how Tickets are signed */

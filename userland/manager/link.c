@@ -39,6 +39,7 @@ struct link {
 	struct link_site *site;
 	struct lws *wsi;
 	char peer[PEER_TEXT_MAX];
+	X509 *certificate;
 	char id[CA_ID_SIZE];	     /* of its certificate */
 	struct fleet_device *device; /* once it said hello */
 	bool accepted;
@@ -193,6 +194,11 @@ bool link_ask(struct link *link, const char *method, const char *path, json_t *b
 	return true;
 }
 
+X509 *link_certificate(const struct link *link)
+{
+	return link->certificate;
+}
+
 static void take_response(struct link *link, const struct link_message *message)
 {
 	for (unsigned i = 0; i < LINK_REQUESTS; i++) {
@@ -230,6 +236,7 @@ static void accept_link(struct link *link)
 	link->accepted = true;
 	device->link = link;
 	device->ready = false;
+	device->renew = ca_renewal(link->certificate);
 	device->settings_revision = link->hello.settings_revision;
 	strcpy(device->name, link->hello.name);
 	strcpy(device->firmware, link->hello.version);
@@ -384,7 +391,7 @@ static void judge(struct link *link)
 			       "A Device shows the certificate that its Manager gave it.");
 		break;
 	}
-	X509_free(peer);
+	link->certificate = peer;
 }
 
 static void mark_expired(struct link *link)
@@ -454,6 +461,7 @@ static void destroy(struct link *link)
 		link->out = out->next;
 		free(out);
 	}
+	X509_free(link->certificate);
 	free(link->in);
 	free(link);
 }

@@ -32,6 +32,8 @@ typedef void link_done_fn(void *arg, int status, const json_t *body);
 /* Asks the Device; takes body, which may be NULL. done is called once, later. false, and it is not: too many wait. */
 bool link_ask(struct link *link, const char *method, const char *path, json_t *body, link_done_fn *done,
 	      void *arg);
+/* The one that the Device shows; borrowed. */
+X509 *link_certificate(const struct link *link);
 /* Ends it with a sentence. */
 void link_refuse(struct link *link, unsigned code, const char *why);
 

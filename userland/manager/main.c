@@ -154,7 +154,8 @@ static int open_state(struct daemon *daemon)
 	daemon->identity = identity_open(dir, &daemon->kind);
 	if (!daemon->identity || boot_count(dir, &daemon->boot))
 		return -1;
-	if (ca_due(identity_certificate(daemon->identity)) && identity_renew(daemon->identity))
+	if (ca_renewal(identity_certificate(daemon->identity)) < certificate_now() &&
+	    identity_renew(daemon->identity))
 		return -1;
 	daemon->store = store_open(dir);
 	daemon->accounts = daemon->store ? account_open(daemon->store) : NULL;

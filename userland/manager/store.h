@@ -56,6 +56,9 @@ int store_devices(struct store *store, store_device_fn *each, void *arg);
 int store_device(struct store *store, const char *id, store_device_fn *each, void *arg);
 int store_put_device(struct store *store, const struct store_device *device);
 int store_set_device_revision(struct store *store, const char *id, int64_t revision, bool *changed);
+/* It has another certificate. */
+int store_set_device_certificate(struct store *store, const char *id, const char *serial, int64_t starts,
+				 int64_t ends, bool *changed);
 int store_remove_device(struct store *store, const char *id, bool *removed);
 
 /* JSON, malloc'd; "{}" with revision 0 before the first. */

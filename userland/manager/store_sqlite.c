@@ -370,6 +370,14 @@ int store_set_device_revision(struct store *store, const char *id, int64_t revis
 		      "UPDATE devices SET settings_revision = ? WHERE id = ?", "is", revision, id);
 }
 
+int store_set_device_certificate(struct store *store, const char *id, const char *serial, int64_t starts,
+				 int64_t ends, bool *changed)
+{
+	return change(store, "keep a Device's certificate", changed,
+		      "UPDATE devices SET serial = ?, starts = ?, ends = ? WHERE id = ?", "siis", serial,
+		      starts, ends, id);
+}
+
 int store_remove_device(struct store *store, const char *id, bool *removed)
 {
 	return change(store, "remove a Device", removed, "DELETE FROM devices WHERE id = ?", "s", id);
