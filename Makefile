@@ -71,12 +71,12 @@ PERF  := $(patsubst tests/perf/%.c,$(B)/perf/%,$(call linked,tests/perf))
 # ---- targets ----
 sanitized: $(B)/asan/kvmnetd $(B)/asan/kvmnet $(B)/asan/kvmnet-manager
 
-.PHONY: all kmod userland web sanitized bench-tools test-tools unit-tests fuzz-tests perf-tools demo test bench soak lint install clean help print-kdir FORCE
+.PHONY: all kmod userland web sanitized bench-tools test-tools unit-tests fuzz-tests perf-tools demo demo-manager test bench soak lint install clean help print-kdir FORCE
 
 all: kmod userland web ## (default) the driver, the daemons and the web console
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 	@echo '  V=1 shows commands, KDIR=DIR chooses kernel headers, T=SUITE/NAME one test, DEPS=no installs nothing'
 
 userland: $(PROGRAMS) $(CLIENT) ## kvmnetd, kvmnet-helper, kvmnet-manager and kvmnet
@@ -90,6 +90,11 @@ demo: ## the whole system on this machine: a Target that installs Debian, in you
 	$(Q)tests/lib/deps.sh
 	+$(Q)$(MAKE) all bench-tools
 	$(Q)tests/bench/bench.py demo
+
+demo-manager: ## a Manager, three simulated Devices and a real one; needs root
+	$(Q)tests/lib/deps.sh
+	+$(Q)$(MAKE) all bench-tools test-tools
+	$(Q)tests/bench/bench.py demo-manager
 
 test: ## every test; T=SUITE, T=SUITE/NAME or a pattern for some of them
 	$(Q)tests/lib/deps.sh

@@ -50,15 +50,17 @@ ExecStart=/usr/lib/kvmnet-bench/vudcd
 Restart=always
 RestartSec=100ms
 """
+LAN_MAC = "52:54:00:4b:56:4e"
 
 
 class Appliance:
-    def __init__(self, run_dir, mem, smp, append, card_socket, files):
+    def __init__(self, run_dir, mem, smp, append, card_socket, files, tap=None):
         self.run_dir = run_dir
         self.ram = child.memory_file(run_dir, "ram")
         self.ram_bytes = _bytes(mem)
         self.mem, self.smp, self.append = mem, smp, append
         self.card_socket = card_socket
+        self.tap = tap  # a second network, beside the one that only serves this machine
         self.files = files
         self.card_number = 0
         self.console = Serial(os.path.join(run_dir, "console.sock"), os.path.join(run_dir, "console.log"))
@@ -111,6 +113,7 @@ class Appliance:
                 "-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci",
                 "-netdev", "user,id=net,restrict=on" + forwards,
                 "-device", "virtio-net-pci,netdev=net,mac=52:54:00:4b:56:4d",
+                *self._second_network(),
                 "-chardev", f"socket,id=console,path={self.console.path}", "-serial", "chardev:console",
                 "-chardev", f"socket,id=shell,path={self.shell.path}", "-serial", "chardev:shell",
                 "-device", "pcie-root-port,id=cardslot,slot=1,chassis=1",
@@ -122,6 +125,12 @@ class Appliance:
             link.accept(self.child)
         os.unlink(initrd)
         self.ports = SimpleNamespace(**self._forwarded())
+
+    def _second_network(self):
+        if not self.tap:
+            return []
+        return ["-netdev", f"tap,id=lan,ifname={self.tap},script=no,downscript=no",
+                "-device", f"virtio-net-pci,netdev=lan,mac={LAN_MAC}"]
 
     def _forwarded(self):
         """The host ports that QEMU was given for ours (it asked for any free one)."""

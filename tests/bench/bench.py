@@ -16,7 +16,7 @@ import time
 
 import child
 import image
-from appliance import TOP, Appliance
+from appliance import LAN_MAC, TOP, Appliance
 from target import Target
 
 BUILD = os.path.join(TOP, "build", "bench")
@@ -100,16 +100,16 @@ class Cable:
 
 class Bench:
     """target: "installer", "grub", "seabios" or None; fps: Frames a second that the card captures;
-    files: {path in the appliance: file here} beside our own."""
+    files: {path in the appliance: file here} beside our own; tap: an interface here that its second one is wired to."""
 
-    def __init__(self, target="grub", smp=1, mem="512M", append="", fps=10, files=None, progress=None):
+    def __init__(self, target="grub", smp=1, mem="512M", append="", fps=10, files=None, progress=None, tap=None):
         self.run_dir = child.make_run_dir()
         self.progress = progress or (lambda text: None)
         self.fps = fps
         self.cable = Cable(self.run_dir)
         self.target = Target(target, self.run_dir, self.cable.plug_path) if target else None
         self.appliance = Appliance(self.run_dir, mem, smp, append, os.path.join(self.run_dir, "card.sock"),
-                                   files or {})
+                                   files or {}, tap)
         self.engine = None
         self.keep_logs = True
         self.stopped = False
@@ -207,14 +207,51 @@ def demo(target, fps):
   A stock VNC viewer connects to 127.0.0.1::{bench.ports.video} (VeNCrypt, X509Plain).
 
   Ctrl-C ends everything.""", flush=True)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     try:
-        while not (ended := bench.ended()):
-            if signal.sigwait(ENDS) != signal.SIGCHLD:
-                print("\n  ending")
-                bench.keep_logs = False
-                return
-        raise RuntimeError(f"{ended.name} ended:\n{ended.tail()}")
+        await_end(bench)
+    finally:
+        bench.stop()
+
+
+def await_end(bench):
+    """Until a person ends it; RuntimeError when a part of it ends by itself."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    while not (ended := bench.ended()):
+        if signal.sigwait(ENDS) != signal.SIGCHLD:
+            print("\n  ending", flush=True)
+            bench.keep_logs = False
+            return
+    raise RuntimeError(f"{ended.name} ended:\n{ended.tail()}")
+
+
+def demo_manager(target, fps):
+    from office import APPLIANCE, TAP, Office  # pylint: disable=import-outside-toplevel
+
+    network = (f"[Match]\nMACAddress={LAN_MAC}\n[Network]\nAddress={APPLIANCE}/24\nLinkLocalAddressing=ipv6\n"
+               "IPv6AcceptRA=no\n")
+    bench = Bench(target=target, fps=fps, progress=Progress(), tap=TAP,
+                  files={"/etc/systemd/network/05-lan.network": network.encode()})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    log = os.path.join(bench.run_dir, "office.log")
+    try:
+        with open(log, "w", encoding="utf-8") as said, Office(("rack-1", "rack-2", "rack-3"), said) as office, \
+                contextlib.ExitStack() as first:
+            first.callback(bench.stop)  # before the network that it is plugged into
+            bench.start()
+            codes = "\n".join(f"      {name:8} {code}" for name, code in [*office.codes.items(), ("kvmnet", bench.claim_code)])
+            print(f"""
+  A Manager, three simulated Devices and one real one, kvmnet, whose Target runs ({target}). Open this address:
+
+      {office.url}
+
+  Claim the Manager with this code and choose a user and a password:
+      {office.code}
+  The Devices appear in its list by themselves. Adopt them with their claim codes:
+{codes}
+  then Open one. Your browser asks about each certificate: the Device's is its own.
+
+  Ctrl-C ends everything.""", flush=True)
+            await_end(bench)
     finally:
         bench.stop()
 
@@ -223,16 +260,18 @@ def main():
     parser = argparse.ArgumentParser(description="Run the virtual bench.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("demo", help="bring everything up and print where to look; ends with Ctrl-C")
-    command.add_argument("--target", choices=("installer", "grub", "seabios"), default="installer",
+    manager = commands.add_parser("demo-manager", help="likewise, with a Manager and more Devices; needs root")
+    for one in command, manager:
+        one.add_argument("--target", choices=("installer", "grub", "seabios"), default="installer",
                          help="what the computer under control runs (default: the Debian installer)")
-    command.add_argument("--fps", type=int, default=15, help="Frames a second (default 15)")
+        one.add_argument("--fps", type=int, default=15, help="Frames a second (default 15)")
     commands.add_parser("clean", help="remove what launchers that died left behind")
     arguments = parser.parse_args()
     if arguments.command == "clean":
         child.clean()
         return 0
     try:
-        demo(arguments.target, arguments.fps)
+        (demo if arguments.command == "demo" else demo_manager)(arguments.target, arguments.fps)
     except (RuntimeError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

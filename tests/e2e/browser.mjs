@@ -20,9 +20,11 @@
 //   {"do":"await-led","led","on"}                   num, caps or scroll
 //   {"do":"await-bar","text"} {"do":"await-gate","text"}
 //   {"do":"errors"}                                 -> {"errors"}: what the browser complained of
-//   {"do":"goto","url"} {"do":"fill","id","text"} {"do":"push","name"}   any page: the first button that this stands on
+//   {"do":"goto","url"} {"do":"fill","id","text"} {"do":"push","name"[,"row"]}   any page: the first button
+//                                                   that this stands on, in the row of a table that holds this
 //   {"do":"follow","name"}                          likewise, and on in the tab that it opens; the one before is closed
 //   {"do":"await-text","id","text"}                 until the element holds text; "": until it is hidden
+//   {"do":"await-row","row","text"}                 until a table's row that holds row holds text too
 //   {"do":"window","width","height"} {"do":"shot","file"}   PNG of the whole window
 //   {"do":"quit"}                                   as does the end of the input
 
@@ -219,9 +221,10 @@ const commands = {
 		await page.goto(url);
 	},
 	fill: ({ id, text }) => page.fill(`#${id}`, text),
-	push: ({ name }) => page.getByRole("button", { name, exact: true }).first().click(),
-	follow: async ({ name }) => {
-		const [tab] = await Promise.all([context.waitForEvent("page"), commands.push({ name })]);
+	push: ({ name, row }) => (row ? page.getByRole("row").filter({ hasText: row }) : page)
+		.getByRole("button", { name, exact: true }).first().click(),
+	follow: async ({ name, row }) => {
+		const [tab] = await Promise.all([context.waitForEvent("page"), commands.push({ name, row })]);
 
 		await tab.waitForURL(/^https:/);
 		await page.close();
@@ -229,6 +232,9 @@ const commands = {
 	},
 	"await-text": async ({ id, text }) => {
 		await awaitText(id, text);
+	},
+	"await-row": async ({ row, text }) => {
+		await page.getByRole("row").filter({ hasText: row }).filter({ hasText: text }).waitFor({ timeout: 4 * WAIT_MS });
 	},
 	window: ({ width, height }) => page.setViewportSize({ width, height }),
 	shot: async ({ file }) => {

@@ -21,9 +21,10 @@ TOP = os.path.dirname(BUILD)
 class Manager:
     """`with` it. space: the namespace that it runs in, address: its own there."""
 
-    def __init__(self, space, address, name="Head office"):
+    def __init__(self, space, address, name="Head office", program="asan/kvmnet-manager"):
         self.stack = contextlib.ExitStack()
         self.space, self.address = space, address
+        self.program = os.path.join(BUILD, program)
         self.dir = self.stack.enter_context(scratch("manager"))
         self.state = os.path.join(self.dir, "state")
         os.mkdir(self.state, 0o700)
@@ -39,7 +40,7 @@ class Manager:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(ready)
             self.process = subprocess.Popen(
-                [*self.space.enter, os.path.join(BUILD, "asan", "kvmnet-manager"), "--config", self.config],
+                [*self.space.enter, self.program, "--config", self.config],
                 stdout=subprocess.PIPE, stderr=sys.stderr.fileno(),
                 env=dict(os.environ, NOTIFY_SOCKET=ready, ASAN_OPTIONS=SANITIZER))
             limit = Deadline(20, "kvmnet-manager's READY")
