@@ -100,7 +100,7 @@ static void test_users(void **state)
 {
 	const struct store_user ann = { "ann", "administrator", "h1" },
 				bob = { "bob'; --", "viewonly", "h2" };
-	const struct store_user again_ann = { "ann", "user", "h3" }, odd = { "odd", "king", "h" };
+	const struct store_user odd = { "odd", "king", "h" };
 	bool done;
 
 	(void)state;
@@ -108,20 +108,218 @@ static void test_users(void **state)
 	assert_true(done);
 	assert_int_equal(store_add_first_user(store, &bob, &done), 0);
 	assert_false(done);
-	assert_int_equal(store_put_user(store, &bob), 0);
-	assert_int_equal(store_put_user(store, &again_ann), 0);
-	assert_int_equal(store_put_user(store, &odd), -1);
+	assert_int_equal(store_add_user(store, &bob, &done), 0);
+	assert_true(done);
+	assert_int_equal(store_add_user(store, &bob, &done), 0);
+	assert_false(done);
+	assert_int_equal(store_add_user(store, &odd, &done), -1);
+	assert_int_equal(store_set_user_hash(store, "ann", "h3", &done), 0);
+	assert_true(done);
+	assert_int_equal(store_set_user_hash(store, "nobody", "h3", &done), 0);
+	assert_false(done);
 	again();
 	assert_int_equal(store_users(store, see_user, NULL), 0);
-	expect("ann user h3;bob'; -- viewonly h2;");
+	expect("ann administrator h3;bob'; -- viewonly h2;");
 	assert_int_equal(store_user(store, "bob'; --", see_user, NULL), 0);
 	expect("bob'; -- viewonly h2;");
 	assert_int_equal(store_user(store, "nobody", see_user, NULL), 0);
 	expect("");
+	/* The last administrator stays, as one. */
+	assert_int_equal(store_remove_user(store, "ann", &done), 0);
+	assert_false(done);
+	assert_int_equal(store_set_user_type(store, "ann", "user", &done), 0);
+	assert_false(done);
+	assert_int_equal(store_set_user_type(store, "ann", "administrator", &done), 0);
+	assert_true(done);
+	assert_int_equal(store_set_user_type(store, "bob'; --", "administrator", &done), 0);
+	assert_true(done);
+	assert_int_equal(store_set_user_type(store, "bob'; --", "king", &done), -1);
+	assert_int_equal(store_set_user_type(store, "ann", "viewonly", &done), 0);
+	assert_true(done);
+	assert_int_equal(store_set_user_type(store, "nobody", "user", &done), 0);
+	assert_false(done);
+	assert_int_equal(store_remove_user(store, "bob'; --", &done), 0);
+	assert_false(done);
 	assert_int_equal(store_remove_user(store, "ann", &done), 0);
 	assert_true(done);
 	assert_int_equal(store_remove_user(store, "ann", &done), 0);
 	assert_false(done);
+}
+
+/* ---- groups and sets ---- */
+
+static void see_group(const struct store_group *group, void *arg)
+{
+	(void)arg;
+	see("%d %s %s %s;", (int)group->id, group->name, group->users, group->sets);
+}
+
+static void see_set(const struct store_set *set, void *arg)
+{
+	(void)arg;
+	see("%d %s %s;", (int)set->id, set->name, set->devices);
+}
+
+static void see_permitted(const char *device, void *arg)
+{
+	(void)arg;
+	see("%.2s;", device);
+}
+
+static void add_people_and_devices(void)
+{
+	static const char *const names[] = { "ann", "bob", "eve" };
+	struct store_device device = {
+		.name = "",
+		.address = "",
+		.model = "",
+		.firmware = "",
+		.state = "",
+		.serial = "",
+		.adopted_at = "",
+		.adopted_by = "",
+		.port = 443,
+	};
+	bool done;
+
+	for (int i = 0; i < 3; i++) {
+		const struct store_user user = { names[i], "user", "h" };
+
+		assert_int_equal(store_add_user(store, &user, &done), 0);
+	}
+	device.id = ID_A;
+	assert_int_equal(store_put_device(store, &device), 0);
+	device.id = ID_B;
+	assert_int_equal(store_put_device(store, &device), 0);
+}
+
+static enum store_put put_group(int64_t *id, const char *name, const char *users, const char *members)
+{
+	const struct store_group group = { 0, name, users, members };
+	enum store_put put;
+
+	assert_int_equal(store_put_group(store, id, &group, &put), 0);
+	return put;
+}
+
+static enum store_put put_set(int64_t *id, const char *name, const char *devices)
+{
+	const struct store_set set = { 0, name, devices };
+	enum store_put put;
+
+	assert_int_equal(store_put_set(store, id, &set, &put), 0);
+	return put;
+}
+
+static void test_groups_and_sets(void **state)
+{
+	int64_t racks = 0, labs = 0, night = 0, day = 0, wrong = 99;
+	const struct store_group broken = { 0, "broken", "[", "[]" };
+	enum store_put put;
+	bool done;
+
+	(void)state;
+	add_people_and_devices();
+	assert_int_equal(put_set(&racks, "racks", "[\"" ID_A "\", \"" ID_B "\"]"), STORE_PUT);
+	assert_int_equal(put_set(&labs, "labs", "[\"" ID_B "\", \"" ID_B "\"]"), STORE_PUT);
+	assert_int_equal(put_group(&night, "night", "[\"ann\", \"bob\"]", "[1]"), STORE_PUT);
+	assert_int_equal(put_group(&day, "day", "[\"bob\", \"eve\"]", "[2]"), STORE_PUT);
+	/* Nothing of what is refused is kept. */
+	assert_int_equal(put_set(&wrong, "x", "[]"), STORE_MISSING);
+	wrong = 0;
+	assert_int_equal(put_set(&wrong, "racks", "[]"), STORE_TAKEN);
+	assert_int_equal(put_set(&wrong, "x", "[\"nothing\"]"), STORE_UNKNOWN);
+	assert_int_equal(put_group(&night, "night", "[\"nobody\"]", "[1]"), STORE_UNKNOWN);
+	assert_int_equal(put_group(&night, "night", "[]", "[3]"), STORE_UNKNOWN);
+	assert_int_equal(put_group(&night, "day", "[]", "[]"), STORE_TAKEN);
+	assert_int_equal(store_put_group(store, &wrong, &broken, &put), -1);
+	assert_int_equal(wrong, 0);
+	again();
+	assert_int_equal(store_groups(store, see_group, NULL), 0);
+	expect("2 day [\"bob\",\"eve\"] [2];1 night [\"ann\",\"bob\"] [1];");
+	assert_int_equal(store_sets(store, see_set, NULL), 0);
+	expect("2 labs [\"" ID_B "\"];1 racks [\"" ID_A "\",\"" ID_B "\"];");
+	/* Who may open what: once each, also by two ways. */
+	assert_int_equal(store_permitted(store, "ann", see_permitted, NULL), 0);
+	expect("aa;bb;");
+	assert_int_equal(store_permitted(store, "eve", see_permitted, NULL), 0);
+	expect("bb;");
+	assert_int_equal(store_permitted(store, "bob", see_permitted, NULL), 0);
+	expect("aa;bb;");
+	assert_int_equal(store_permitted(store, "nobody", see_permitted, NULL), 0);
+	expect("");
+	/* What goes is in none any more. */
+	assert_int_equal(store_remove_user(store, "bob", &done), 0);
+	assert_int_equal(store_remove_device(store, ID_B, &done), 0);
+	assert_int_equal(store_remove_set(store, labs, &done), 0);
+	assert_true(done);
+	assert_int_equal(store_remove_set(store, labs, &done), 0);
+	assert_false(done);
+	assert_int_equal(put_group(&night, "nights", "[\"ann\"]", "[1]"), STORE_PUT);
+	assert_int_equal(store_groups(store, see_group, NULL), 0);
+	expect("2 day [\"eve\"] [];1 nights [\"ann\"] [1];");
+	assert_int_equal(store_sets(store, see_set, NULL), 0);
+	expect("1 racks [\"" ID_A "\"];");
+	assert_int_equal(store_remove_group(store, night, &done), 0);
+	assert_true(done);
+	assert_int_equal(store_permitted(store, "ann", see_permitted, NULL), 0);
+	expect("");
+	/* An id that was somebody's is nobody's again. */
+	labs = 0;
+	assert_int_equal(put_set(&labs, "labs", "[]"), STORE_PUT);
+	assert_int_equal(labs, 3);
+}
+
+/* A Device that is adopted again stays where it was. */
+static void test_put_device_keeps_its_sets(void **state)
+{
+	struct store_device device = {
+		.id = ID_A,
+		.name = "again",
+		.address = "",
+		.model = "",
+		.firmware = "",
+		.state = "",
+		.serial = "",
+		.adopted_at = "",
+		.adopted_by = "",
+		.port = 443,
+	};
+	int64_t racks = 0;
+
+	(void)state;
+	add_people_and_devices();
+	assert_int_equal(put_set(&racks, "racks", "[\"" ID_A "\"]"), STORE_PUT);
+	assert_int_equal(store_put_device(store, &device), 0);
+	assert_int_equal(store_sets(store, see_set, NULL), 0);
+	expect("1 racks [\"" ID_A "\"];");
+}
+
+/* A file of the first version, as it was then. */
+static void test_first_version(void **state)
+{
+	static const char *const gone[] = { "group_users", "group_sets", "set_devices", "groups", "sets" };
+	const struct store_user ann = { "ann", "administrator", "h" };
+	int64_t night = 0;
+	char sql[64];
+	sqlite3 *db;
+	bool done;
+
+	(void)state;
+	assert_int_equal(store_add_user(store, &ann, &done), 0);
+	store_close(store);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	for (int i = 0; i < 5; i++) {
+		snprintf(sql, sizeof(sql), "DROP TABLE %s", gone[i]);
+		assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	}
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	store = store_open(dir);
+	assert_non_null(store);
+	assert_int_equal(put_group(&night, "night", "[\"ann\"]", "[]"), STORE_PUT);
+	assert_int_equal(store_users(store, see_user, NULL), 0);
+	expect("ann administrator h;");
 }
 
 static void test_devices(void **state)
@@ -213,7 +411,7 @@ static void *add_and_remove(void *arg)
 
 	pthread_barrier_wait(&barrier);
 	for (int i = 0; i < EACH; i++)
-		if (store_put_user(store, &user) || store_remove_user(store, user.name, &first) ||
+		if (store_add_user(store, &user, &first) || store_remove_user(store, user.name, &first) ||
 		    store_remove_user(store, user.name, &second) || !first || second ||
 		    store_add_event(store, user.name, "t", NULL, "t"))
 			return store;
@@ -346,9 +544,10 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_users),   CASE(test_devices), CASE(test_settings),
-		CASE(test_audit),   CASE(test_threads), CASE(test_killed),
-		CASE(test_private), CASE(test_newer),	CASE(test_damaged),
+		CASE(test_users),	  CASE(test_groups_and_sets), CASE(test_put_device_keeps_its_sets),
+		CASE(test_first_version), CASE(test_devices),	      CASE(test_settings),
+		CASE(test_audit),	  CASE(test_threads),	      CASE(test_killed),
+		CASE(test_private),	  CASE(test_newer),	      CASE(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,9 +47,11 @@ int store_users(struct store *store, store_user_fn *each, void *arg);
 int store_user(struct store *store, const char *name, store_user_fn *each, void *arg);
 /* Only while there is no user at all, so that two claims cannot both win. */
 int store_add_first_user(struct store *store, const struct store_user *user, bool *added);
-/* Adds or replaces. */
-int store_put_user(struct store *store, const struct store_user *user);
+int store_add_user(struct store *store, const struct store_user *user, bool *added); /* false: the name is taken */
+/* false: there is none of that name, or it is the last administrator, which stays one. */
+int store_set_user_type(struct store *store, const char *name, const char *type, bool *changed);
 int store_remove_user(struct store *store, const char *name, bool *removed);
+int store_set_user_hash(struct store *store, const char *name, const char *hash, bool *changed);
 
 typedef void store_device_fn(const struct store_device *device, void *arg);
 int store_devices(struct store *store, store_device_fn *each, void *arg);
@@ -60,6 +62,40 @@ int store_set_device_revision(struct store *store, const char *id, int64_t revis
 int store_set_device_certificate(struct store *store, const char *id, const char *serial, int64_t starts,
 				 int64_t ends, bool *changed);
 int store_remove_device(struct store *store, const char *id, bool *removed);
+
+/* User Groups and Target Sets. What is removed is in none any more. */
+struct store_group {
+	int64_t id; /* never used twice */
+	const char *name;
+	const char *users, *sets; /* JSON: a list of names, and of Target Sets' ids */
+};
+
+struct store_set {
+	int64_t id; /* likewise */
+	const char *name;
+	const char *devices; /* JSON: a list of ids */
+};
+
+enum store_put {
+	STORE_PUT,
+	STORE_MISSING, /* there is none of that id */
+	STORE_TAKEN,   /* another one has that name */
+	STORE_UNKNOWN, /* a member that there is not */
+};
+
+typedef void store_group_fn(const struct store_group *group, void *arg);
+typedef void store_set_fn(const struct store_set *set, void *arg);
+int store_groups(struct store *store, store_group_fn *each, void *arg);
+int store_sets(struct store *store, store_set_fn *each, void *arg);
+/* All of it, or nothing. *id: 0 for a new one, which is given its id. */
+int store_put_group(struct store *store, int64_t *id, const struct store_group *group, enum store_put *put);
+int store_put_set(struct store *store, int64_t *id, const struct store_set *set, enum store_put *put);
+int store_remove_group(struct store *store, int64_t id, bool *removed);
+int store_remove_set(struct store *store, int64_t id, bool *removed);
+
+/* Calls each for the Devices whose Target is in a set that goes with one of user's groups. */
+typedef void store_permitted_fn(const char *device, void *arg);
+int store_permitted(struct store *store, const char *user, store_permitted_fn *each, void *arg);
 
 /* JSON, malloc'd; "{}" with revision 0 before the first. */
 int store_settings(struct store *store, char **wanted, int64_t *revision);
