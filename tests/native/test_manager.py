@@ -103,18 +103,26 @@ def await_why(owner, words):
     return why
 
 
+def operations():
+    """(METHOD, path, operation) of the file."""
+    return [(method.upper(), path, operation) for path, item in SPEC["paths"].items()
+            for method, operation in item.items() if method != "parameters"]
+
+
 def test_file_has_every_route():
     with open(os.path.join(MANAGER, "api.c"), encoding="utf-8") as text:
         routes = re.findall(r'\{ WEB_(\w+),\s+"/api/v1(/[^"]+)"', text.read())
     ours = {(method.upper(), path) for path, item in SPEC["paths"].items() for method in item if method != "parameters"}
     equal({(method, path.replace("*", "{id}")) for method, path in routes}, ours, "routes")
+    names = [operation["operationId"] for _, _, operation in operations()]
+    equal(len(set(names)), len(names), "operation names that are used once")
     for schema in SPEC["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
 def as_the_file_says(admin):
     """What can be read is what the file has."""
-    for path in ("state", "devices", "settings", "audit"):
+    for path in ("state", "account", "targets", "devices", "settings", "users", "groups", "sets", "audit"):
         schema = SPEC["paths"][f"/{path}"]["get"]["responses"]["200"]
         if "$ref" in schema:
             schema = SPEC["components"]["responses"][schema["$ref"].rsplit("/", 1)[1]]
@@ -218,6 +226,19 @@ def test_found_on_the_second_port():
                            if not sent and source == address and discovery.fields_of(data)[2] == discovery.ANSWER]
         equal(answers[0], (address, 3080, 3080), "the answer's ports")
         admin.await_device(named("left"), "it is found")
+
+
+def test_found_by_a_link_local_address():
+    """It is adopted over that, is told addresses that it can come back to, and people are sent where it came from."""
+    with Wire() as wire:
+        place = wire.space()
+        place[0].nft("ip protocol udp drop")
+        admin = wire.stack.enter_context(Manager(*place)).claimed()
+        device = wire.device()
+        found = admin.await_device(named("left"), "it is found")
+        check(found["address"].startswith("fe80:"), found["address"])
+        equal(admin.ask("POST", f"targets/{found['id']}/ticket")[0], 404)
+        equal(adopted(admin)["address"], device.address)
 
 
 class Peer:
@@ -485,11 +506,11 @@ def test_opens_a_target():
         manager = wire.manager()
         admin, device, other = manager.claimed(), wire.device(), wire.device("right")
         stranger = admin.await_device(named("right"), "the other is found")
-        equal(admin.ask("POST", f"devices/{stranger['id']}/ticket")[0], 409, "a Ticket for a Device that is not adopted")
-        equal(admin.ask("POST", f"devices/{'0' * 64}/ticket")[0], 404)
-        equal(Person(manager).ask("POST", f"devices/{stranger['id']}/ticket")[0], 401)
+        equal(admin.ask("POST", f"targets/{stranger['id']}/ticket")[0], 404, "a Ticket for a Device that is not adopted")
+        equal(admin.ask("POST", f"targets/{'0' * 64}/ticket")[0], 404)
+        equal(Person(manager).ask("POST", f"targets/{stranger['id']}/ticket")[0], 401)
         found, stranger = adopted(admin), adopted(admin, "right")
-        status, first = admin.ask("POST", f"devices/{found['id']}/ticket")
+        status, first = admin.ask("POST", f"targets/{found['id']}/ticket")
         equal(status, 200)
         jsonschema.validate(first, {"components": SPEC["components"], "$ref": "#/components/schemas/Ticket"})
         equal(first["url"], f"https://{device.address}:{device.https}/")
@@ -499,7 +520,7 @@ def test_opens_a_target():
         status, answer = Person(other).ask("POST", "ticket", {"ticket": first["ticket"]})
         equal(status, 403)
         check("another Device" in answer["error"], answer)
-        second = admin.ask("POST", f"devices/{found['id']}/ticket")[1]
+        second = admin.ask("POST", f"targets/{found['id']}/ticket")[1]
         check(second["ticket"] != first["ticket"], "the same Ticket")
         what = [(event["what"], event["who"], event.get("device")) for event in admin.ask("GET", "audit")[1]["events"]]
         equal(what.count(("open", ADMIN, found["id"])), 2, str(what))
@@ -508,3 +529,154 @@ def test_opens_a_target():
         device.restart()
         equal(Person(device).ask("POST", "ticket", {"ticket": second["ticket"]})[0], 200, "while the Manager is away")
         equal(Person(device).ask("POST", "ticket", {"ticket": second["ticket"]})[0], 403, "twice")
+
+
+SECRET = "purple monkey dishwasher"
+# What each may: everybody (a), who is logged in (p), administrators (m).
+ACCESS = {"getState": "a", "claim": "a", "logIn": "a", "logOut": "p", "getAccount": "p", "changePassword": "p",
+          "getTargets": "p", "openTarget": "p", "getDevices": "m", "adopt": "m", "release": "m", "getSettings": "m",
+          "setSettings": "m", "getUsers": "m", "addUser": "m", "setUserType": "m", "setUserPassword": "m",
+          "removeUser": "m", "getGroups": "m", "addGroup": "m", "setGroup": "m", "removeGroup": "m", "getSets": "m",
+          "addSet": "m", "setSet": "m", "removeSet": "m", "getAudit": "m"}
+
+
+def log_in(manager, name, secret=SECRET):
+    person = Person(manager)
+    status, answer = person.ask("POST", "login", {"user": name, "password": secret})
+    equal(status, 200, str(answer))
+    return person
+
+
+def add_user(admin, name, kind):
+    equal(admin.ask("POST", "users", {"name": name, "type": kind, "password": SECRET}), (204, None), name)
+    return log_in(admin.place, name)
+
+
+def test_who_may_do_what():
+    """Every operation of the file, by everybody: what is refused is refused before anything is looked at."""
+    with Wire() as wire:
+        admin = wire.manager().claimed()
+        callers = {"stranger": (Person(admin.place), "a"), "user": (add_user(admin, "ann", "user"), "ap"),
+                   "viewonly": (add_user(admin, "eve", "viewonly"), "ap"), "administrator": (admin, "apm")}
+        equal({operation["operationId"] for _, _, operation in operations()}, set(ACCESS), "operations with a rule")
+        for method, path, operation in operations():
+            name = operation["operationId"]
+            for who, (caller, may) in callers.items():
+                if name == "logOut" and ACCESS[name] in may:
+                    continue
+                there = path[1:].replace("{id}", "0" * 64 if "devices" in path or "targets" in path else "999")
+                status, answer = caller.ask(method, there, None if method in ("GET", "DELETE") else {})
+                refusal = 401 if who == "stranger" else 403
+                if ACCESS[name] in may:
+                    # log-in 400: the body above is none of its; a path that leads to nothing: 404.
+                    check(status in (200, 400, 404, 409) and status != refusal, f"{name} by {who}: {status} {answer}")
+                else:
+                    equal(status, refusal, f"{name} by {who}")
+        for person, kind in ((callers["user"][0], "user"), (callers["viewonly"][0], "viewonly"), (admin, "administrator")):
+            equal(person.ask("GET", "account")[1]["type"], kind)
+
+
+def test_users_and_their_targets():
+    """A user's Targets are those of his groups' sets, with his type's rights; what changes holds at once."""
+    with Wire() as wire:
+        manager = wire.manager()
+        admin, device = manager.claimed(), wire.device()
+        wire.device("right")
+        left, right = adopted(admin), adopted(admin, "right")
+        ann, eve = add_user(admin, "ann", "user"), add_user(admin, "eve", "viewonly")
+        for person in ann, eve:
+            equal(person.ask("GET", "targets"), (200, {"targets": []}))
+            equal(person.ask("POST", f"targets/{left['id']}/ticket")[0], 404)
+        status, racks = admin.ask("POST", "sets", {"name": "Rack 1 \u00fc", "targets": [left["id"]]})
+        equal(status, 200)
+        status, night = admin.ask("POST", "groups", {"name": "Night", "users": ["ann", "eve"], "sets": [racks["id"]]})
+        equal(status, 200)
+        for person, rights in ((ann, ["view", "control", "media", "power"]), (eve, ["view"])):
+            targets = person.ask("GET", "targets")[1]["targets"]
+            equal([(target["name"], target["rights"]) for target in targets], [("left", rights)])
+            equal(person.ask("POST", f"targets/{right['id']}/ticket")[0], 404)
+            status, given = person.ask("POST", f"targets/{left['id']}/ticket")
+            equal((status, given["rights"]), (200, rights))
+        guest = Person(device)
+        equal(guest.ask("POST", "ticket", {"ticket": given["ticket"]}), (200, {"user": "eve", "rights": ["view"]}))
+        equal(len(admin.ask("GET", "targets")[1]["targets"]), 2, "an administrator's are all")
+        as_the_file_says(admin)
+        # Another type, another password, another set, no user: each at once.
+        equal(admin.ask("PUT", "users/eve/type", {"type": "user"}), (204, None))
+        equal(eve.ask("GET", "targets")[0], 401, "who became another")
+        equal(log_in(manager, "eve").ask("GET", "targets")[1]["targets"][0]["rights"][1], "control")
+        equal(admin.ask("PUT", f"sets/{racks['id']}", {"name": "Rack 1", "targets": [right["id"]]}), (200, racks))
+        equal([target["name"] for target in ann.ask("GET", "targets")[1]["targets"]], ["right"])
+        equal(admin.ask("PUT", "users/ann/password", {"password": SECRET + "2"}), (204, None))
+        equal(ann.ask("GET", "targets")[0], 401, "who has another password")
+        ann = log_in(manager, "ann", SECRET + "2")
+        equal(admin.ask("DELETE", "users/ann"), (204, None))
+        equal(ann.ask("GET", "targets")[0], 401, "who was removed")
+        equal(Person(manager).ask("POST", "login", {"user": "ann", "password": SECRET + "2"})[0], 401)
+        equal(admin.ask("GET", "groups")[1]["groups"],
+              [{"id": night["id"], "name": "Night", "users": ["eve"], "sets": [racks["id"]]}])
+        equal(admin.ask("DELETE", f"groups/{night['id']}"), (204, None))
+        equal(log_in(manager, "eve").ask("GET", "targets")[1]["targets"], [])
+        equal(admin.ask("DELETE", f"sets/{racks['id']}"), (204, None))
+        what = {event["what"] for event in admin.ask("GET", "audit")[1]["events"]}
+        check({"add user", "change user", "set password", "remove user", "user group", "target set", "remove user group",
+               "remove target set"} <= what, str(what))
+
+
+def test_own_password():
+    with Wire() as wire:
+        manager = wire.manager()
+        admin = manager.claimed()
+        ann, elsewhere = add_user(admin, "ann", "user"), log_in(manager, "ann")
+        new = {"old_password": SECRET, "new_password": SECRET + "2"}
+        equal(ann.ask("POST", "password", dict(new, old_password="wrong"))[0], 403)
+        equal(ann.ask("POST", "password", dict(new, new_password="short"))[0], 400)
+        equal(elsewhere.ask("GET", "account")[0], 200)
+        equal(ann.ask("POST", "password", new), (204, None))
+        equal(ann.ask("GET", "account")[0], 200, "where it was changed")
+        equal(elsewhere.ask("GET", "account")[0], 401, "elsewhere")
+        equal(Person(manager).ask("POST", "login", {"user": "ann", "password": SECRET})[0], 401)
+        log_in(manager, "ann", SECRET + "2")
+
+
+def test_unsound_users_groups_and_sets():
+    with Wire() as wire:
+        admin = wire.manager().claimed()
+        user = {"name": "ann", "type": "user", "password": SECRET}
+        for body, status in ((dict(user, name=""), 400), (dict(user, name="a b"), 400), (dict(user, name="x" * 65), 400),
+                             (dict(user, type="king"), 400), (dict(user, password="short"), 400), (dict(user, more="x"), 400),
+                             ({"name": "ann"}, 400), (dict(user, name=7), 400), (dict(user, name=ADMIN), 409)):
+            equal(admin.ask("POST", "users", body)[0], status, str(body))
+        equal(admin.ask("POST", "users", user), (204, None))
+        equal(admin.ask("POST", "users", user)[0], 409, "twice")
+        # The last administrator stays, and stays one.
+        for method, path, body in (("DELETE", f"users/{ADMIN}", None), ("PUT", f"users/{ADMIN}/type", {"type": "user"})):
+            status, answer = admin.ask(method, path, body)
+            equal(status, 409, path)
+            check("last administrator" in answer["error"], answer)
+        for method, path, body in (("DELETE", "users/nobody", None), ("DELETE", "users/" + "x" * 100, None),
+                                   ("PUT", "users/nobody/type", {"type": "user"}),
+                                   ("PUT", "users/nobody/password", {"password": SECRET}),
+                                   ("DELETE", "groups/1", None), ("DELETE", "groups/x", None), ("DELETE", "groups/0", None),
+                                   ("PUT", "groups/7", {"name": "x", "users": [], "sets": []}), ("DELETE", "sets/-1", None),
+                                   ("PUT", "sets/99999999999999999999", {"name": "x", "targets": []})):
+            equal(admin.ask(method, path, body)[0], 404, path)
+        equal(admin.ask("PUT", "users/ann/type", {"type": ""})[0], 400)
+        equal(admin.ask("PUT", "users/ann/password", {"password": "x"})[0], 400)
+        group, targets = {"name": "g", "users": ["ann"], "sets": []}, {"name": "s", "targets": []}
+        for path, right, wrong in (
+                ("groups", group, ({"name": ""}, {"name": "x" * 65}, {"name": "a\nb"}, {"name": "a\0b"}, {"name": 1}, {"users": None},
+                                   {"users": [1]}, {"sets": ["1"]}, {"sets": {}}, {"sets": [1.5]}, {"more": 1})),
+                ("sets", targets, ({"name": ""}, {"targets": [1]}, {"targets": "x"}, {"targets": None}, {"more": 1}))):
+            for change in wrong:
+                equal(admin.ask("POST", path, dict(right, **change))[0], 400, f"{path} {change}")
+            status, made = admin.ask("POST", path, right)
+            equal(status, 200, path)
+            equal(admin.ask("POST", path, right)[0], 409, f"{path} twice")
+            equal(admin.ask("PUT", f"{path}/{made['id']}", dict(right, name="another")), (200, made))
+        for path, body in (("groups", dict(group, name="h", users=["nobody"])), ("groups", dict(group, name="h", sets=[99])),
+                           ("sets", dict(targets, name="h", targets=["0" * 64]))):
+            status, answer = admin.ask("POST", path, body)
+            equal(status, 409, path)
+            check("does not exist" in answer["error"], answer)
+        equal(admin.ask("POST", "sets", {"name": "x", "targets": ["x" * 20000]})[0], 413)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The Manager's list of Devices: what is heard, what is ours, and who makes room. */
-/* LINK: userland/manager/fleet.c userland/manager/ca.c userland/manager/text.c userland/lib/certificate.c userland/lib/identity.c
+/* LINK: userland/manager/fleet.c userland/lib/ticket.c userland/lib/base64.c userland/manager/ca.c userland/manager/text.c userland/lib/certificate.c userland/lib/identity.c
  *	 userland/lib/state.c userland/lib/log.c | jansson -lssl -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,13 +40,18 @@ static int close_all(void **state)
 	return rmdir(dir);
 }
 
-static void hear(unsigned number, enum discovery_state state, const char *name)
+static void hear_from(unsigned number, enum discovery_state state, const char *name, const char *address)
 {
 	struct discovery_message message = { .state = state, .https_port = 443 };
 
 	memcpy(message.id, &number, sizeof(number));
 	strcpy(message.name, name);
-	fleet_heard(&fleet, &message, "10.0.0.1");
+	fleet_heard(&fleet, &message, address);
+}
+
+static void hear(unsigned number, enum discovery_state state, const char *name)
+{
+	hear_from(number, state, name, "10.0.0.1");
 }
 
 static struct fleet_device *numbered(unsigned number)
@@ -95,6 +100,23 @@ static void test_states(void **state)
 	assert_int_equal(fleet.found, 0);
 }
 
+/* Where people are sent is no datagram's to say, once it is adopted. */
+static void test_addresses(void **state)
+{
+	(void)state;
+	hear_from(3, DISCOVERY_UNCLAIMED, "moves", "fe80::1%eth0");
+	assert_string_equal(numbered(3)->address, "fe80::1%eth0");
+	hear_from(3, DISCOVERY_UNCLAIMED, "moves", "10.0.0.3");
+	assert_string_equal(numbered(3)->address, "10.0.0.3");
+	hear_from(3, DISCOVERY_UNCLAIMED, "moves", "fe80::1%eth0");
+	assert_string_equal(numbered(3)->address, "10.0.0.3");
+	fleet_set_adopted(&fleet, numbered(3), true);
+	hear_from(3, DISCOVERY_MANAGED, "moves", "10.0.0.66");
+	assert_string_equal(numbered(3)->address, "10.0.0.3");
+	assert_string_equal(numbered(3)->heard_address, "10.0.0.66");
+	fleet_set_adopted(&fleet, numbered(3), false);
+}
+
 /* A flood of made-up Devices ends neither the list nor what is adopted, and who is there is heard of again. */
 static void test_flood(void **state)
 {
@@ -118,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_flood),
 	};
 

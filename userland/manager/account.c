@@ -115,17 +115,45 @@ static enum account_result claim_begin(struct account_table *table, const struct
 	return result;
 }
 
+static const char *const type_names[] = {
+	[ACCOUNT_ADMINISTRATOR] = "administrator",
+	[ACCOUNT_USER] = "user",
+	[ACCOUNT_VIEWONLY] = "viewonly",
+};
+
+enum account_type account_type_of(const char *name)
+{
+	for (int type = ACCOUNT_ADMINISTRATOR; type <= ACCOUNT_VIEWONLY; type++)
+		if (!strcmp(type_names[type], name))
+			return (enum account_type)type;
+	return 0;
+}
+
+const char *account_type_name(enum account_type type)
+{
+	return type <= ACCOUNT_VIEWONLY ? type_names[type] : NULL;
+}
+
+static bool hash_of(const char *password, char hash[PASSWORD_HASH_MAX])
+{
+	bool ok;
+
+	password_enter();
+	ok = password_hash(password, hash);
+	password_leave();
+	return ok;
+}
+
 static enum account_result add_first(struct account_table *table, const char *name, const char *password)
 {
 	char hash[PASSWORD_HASH_MAX];
-	const struct store_user user = { .name = name, .type = "administrator", .hash = hash };
-	bool hashed, added = false;
-	int error;
-
-	password_enter();
-	hashed = password_hash(password, hash);
-	password_leave();
-	error = hashed ? store_add_first_user(table->store, &user, &added) : -1;
+	const struct store_user user = {
+		.name = name,
+		.type = account_type_name(ACCOUNT_ADMINISTRATOR),
+		.hash = hash,
+	};
+	bool added = false;
+	int error = hash_of(password, hash) ? store_add_first_user(table->store, &user, &added) : -1;
 	OPENSSL_cleanse(hash, sizeof(hash));
 	if (error)
 		return ACCOUNT_FAILED;
@@ -154,20 +182,28 @@ enum account_result account_claim(struct account_table *table, const struct sock
 	return result;
 }
 
-static void take_hash(const struct store_user *user, void *arg)
+struct found {
+	char hash[PASSWORD_HASH_MAX];
+	enum account_type type;
+};
+
+static void take_user(const struct store_user *user, void *arg)
 {
-	snprintf(arg, PASSWORD_HASH_MAX, "%s", user->hash);
+	struct found *found = arg;
+
+	snprintf(found->hash, sizeof(found->hash), "%s", user->hash);
+	found->type = account_type_of(user->type);
 }
 
 /* Between password_enter() and _leave(): so tries that wait for a place are not yet counted as wrong. */
 static enum account_result verify_inside(struct account_table *table, const struct source *source,
-					 const char *name, const char *password)
+					 const char *name, const char *password, enum account_type *type)
 {
-	char hash[PASSWORD_HASH_MAX] = "";
+	struct found found = { .hash = "" };
 	struct guess guess;
 	bool open, known, right;
 
-	if (store_user(table->store, name, take_hash, hash))
+	if (store_user(table->store, name, take_user, &found))
 		return ACCOUNT_FAILED;
 	pthread_mutex_lock(&table->mutex);
 	guess_login(table->guesses, &guess, source, name);
@@ -175,9 +211,10 @@ static enum account_result verify_inside(struct account_table *table, const stru
 	pthread_mutex_unlock(&table->mutex);
 	if (!open)
 		return ACCOUNT_LIMITED;
-	known = *hash;
-	right = password_matches(known ? hash : table->nobody, password) && known;
-	OPENSSL_cleanse(hash, sizeof(hash));
+	known = *found.hash;
+	right = password_matches(known ? found.hash : table->nobody, password) && known;
+	*type = found.type;
+	OPENSSL_cleanse(&found, sizeof(found));
 	if (!right)
 		return ACCOUNT_WRONG;
 	pthread_mutex_lock(&table->mutex);
@@ -188,7 +225,7 @@ static enum account_result verify_inside(struct account_table *table, const stru
 }
 
 enum account_result account_verify(struct account_table *table, const struct sockaddr *peer, const char *name,
-				   const char *password)
+				   const char *password, enum account_type *type)
 {
 	enum account_result result;
 	struct source source;
@@ -209,9 +246,74 @@ enum account_result account_verify(struct account_table *table, const struct soc
 	if (strlen(name) > USER_NAME_MAX || strlen(password) > USER_PASSWORD_MAX)
 		return ACCOUNT_WRONG;
 	password_enter();
-	result = verify_inside(table, &source, name, password);
+	result = verify_inside(table, &source, name, password, type);
 	password_leave();
 	return result;
+}
+
+/* ---- changes ---- */
+
+enum account_result account_add(struct account_table *table, const char *name, enum account_type type,
+				const char *password)
+{
+	char hash[PASSWORD_HASH_MAX];
+	const struct store_user user = { .name = name, .type = account_type_name(type), .hash = hash };
+	bool added;
+	int error;
+
+	if (!user_name_valid(name) || !user_password_valid(password))
+		return ACCOUNT_INVALID;
+	error = hash_of(password, hash) ? store_add_user(table->store, &user, &added) : -1;
+	OPENSSL_cleanse(hash, sizeof(hash));
+	if (error)
+		return ACCOUNT_FAILED;
+	return added ? ACCOUNT_OK : ACCOUNT_TAKEN;
+}
+
+/* Why nothing was changed. */
+static enum account_result why_not(struct account_table *table, const char *name)
+{
+	struct found found = { .hash = "" };
+	int error = store_user(table->store, name, take_user, &found);
+	bool known = *found.hash;
+
+	OPENSSL_cleanse(&found, sizeof(found));
+	if (error)
+		return ACCOUNT_FAILED;
+	return known ? ACCOUNT_LAST : ACCOUNT_MISSING;
+}
+
+enum account_result account_set_type(struct account_table *table, const char *name, enum account_type type)
+{
+	bool changed;
+
+	if (store_set_user_type(table->store, name, account_type_name(type), &changed))
+		return ACCOUNT_FAILED;
+	return changed ? ACCOUNT_OK : why_not(table, name);
+}
+
+enum account_result account_set_password(struct account_table *table, const char *name, const char *password)
+{
+	char hash[PASSWORD_HASH_MAX];
+	bool changed;
+	int error;
+
+	if (!user_password_valid(password))
+		return ACCOUNT_INVALID;
+	error = hash_of(password, hash) ? store_set_user_hash(table->store, name, hash, &changed) : -1;
+	OPENSSL_cleanse(hash, sizeof(hash));
+	if (error)
+		return ACCOUNT_FAILED;
+	return changed ? ACCOUNT_OK : ACCOUNT_MISSING;
+}
+
+enum account_result account_remove(struct account_table *table, const char *name)
+{
+	bool removed;
+
+	if (store_remove_user(table->store, name, &removed))
+		return ACCOUNT_FAILED;
+	return removed ? ACCOUNT_OK : why_not(table, name);
 }
 
 const char *account_text(enum account_result result)
@@ -230,6 +332,12 @@ const char *account_text(enum account_result result)
 	case ACCOUNT_INVALID:
 		return "A user name has 1 to 64 letters, digits, dots, hyphens or underscores and starts with a letter or "
 		       "digit; a password has 8 to 256 characters.";
+	case ACCOUNT_TAKEN:
+		return "There is a user of that name already.";
+	case ACCOUNT_MISSING:
+		return "There is no user of that name.";
+	case ACCOUNT_LAST:
+		return "This is the last administrator: make another one first.";
 	case ACCOUNT_FAILED:
 		break;
 	}

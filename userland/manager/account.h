@@ -2,6 +2,7 @@
 /*
  * Who may log in to the Manager: the claim code before there is an administrator,
  * users of the store after. Calls are thread-safe and may take long (a password hash).
+ * What each may do is permission.h's.
  */
 #ifndef KVMNET_MANAGER_ACCOUNT_H
 #define KVMNET_MANAGER_ACCOUNT_H
@@ -14,6 +15,8 @@
 
 struct account_table;
 
+enum account_type { ACCOUNT_ADMINISTRATOR = 1, ACCOUNT_USER, ACCOUNT_VIEWONLY };
+
 enum account_result {
 	ACCOUNT_OK,
 	ACCOUNT_WRONG,	   /* user, password or code: not said which */
@@ -21,6 +24,9 @@ enum account_result {
 	ACCOUNT_UNCLAIMED, /* the Manager has no administrator yet: claim it first */
 	ACCOUNT_CLAIMED,   /* it has one already */
 	ACCOUNT_INVALID,   /* name or password outside the rules */
+	ACCOUNT_TAKEN,	   /* there is a user of that name */
+	ACCOUNT_MISSING,   /* there is none */
+	ACCOUNT_LAST,	   /* the last administrator stays */
 	ACCOUNT_FAILED,	   /* could not be stored: see the log */
 };
 
@@ -36,7 +42,17 @@ bool account_claim_code(struct account_table *table, char *buf, size_t size);
 enum account_result account_claim(struct account_table *table, const struct sockaddr *peer, const char *code,
 				  const char *user, const char *password);
 enum account_result account_verify(struct account_table *table, const struct sockaddr *peer, const char *user,
-				   const char *password);
+				   const char *password, enum account_type *type);
+
+/* "administrator", "user" or "viewonly"; 0, or NULL: none of these. */
+enum account_type account_type_of(const char *name);
+const char *account_type_name(enum account_type type);
+
+enum account_result account_add(struct account_table *table, const char *user, enum account_type type,
+				const char *password);
+enum account_result account_set_type(struct account_table *table, const char *user, enum account_type type);
+enum account_result account_set_password(struct account_table *table, const char *user, const char *password);
+enum account_result account_remove(struct account_table *table, const char *user);
 /* A sentence a person can act on. */
 const char *account_text(enum account_result result);
 

@@ -10,6 +10,7 @@
 
 #include "lib/log.h"
 #include "lib/version.h"
+#include "manager/permission.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PASSWORD_THREADS 1 /* each hash takes 19 MiB and 50 ms, and guesses are to be slow */
@@ -18,25 +19,40 @@
 
 struct api_route {
 	struct web_route web;
-	bool unclaimed; /* works before the claim */
-	bool login;	/* needs one */
+	enum permission permission;
 	void (*run)(struct api *api, struct web_request *request);
 };
 
 static void run_state(struct api *api, struct web_request *request);
 
 static const struct api_route routes[] = {
-	{ { WEB_GET, "/api/v1/state", 0 }, true, false, run_state },
-	{ { WEB_POST, "/api/v1/claim", WEB_BODY }, true, false, api_run_claim },
-	{ { WEB_POST, "/api/v1/login", WEB_BODY }, false, false, api_run_login },
-	{ { WEB_POST, "/api/v1/logout", 0 }, false, true, api_run_logout },
-	{ { WEB_GET, "/api/v1/devices", 0 }, false, true, api_run_devices },
-	{ { WEB_POST, "/api/v1/devices/*/adoption", WEB_BODY }, false, true, api_run_adopt },
-	{ { WEB_DELETE, "/api/v1/devices/*/adoption", 0 }, false, true, api_run_release },
-	{ { WEB_POST, "/api/v1/devices/*/ticket", 0 }, false, true, api_run_ticket },
-	{ { WEB_GET, "/api/v1/settings", 0 }, false, true, api_run_get_settings },
-	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, false, true, api_run_put_settings },
-	{ { WEB_GET, "/api/v1/audit", 0 }, false, true, api_run_audit },
+	{ { WEB_GET, "/api/v1/state", 0 }, PERMISSION_STATE, run_state },
+	{ { WEB_POST, "/api/v1/claim", WEB_BODY }, PERMISSION_STATE, api_run_claim },
+	{ { WEB_POST, "/api/v1/login", WEB_BODY }, PERMISSION_COME, api_run_login },
+	{ { WEB_POST, "/api/v1/logout", 0 }, PERMISSION_LEAVE, api_run_logout },
+	{ { WEB_GET, "/api/v1/account", 0 }, PERMISSION_LEAVE, api_run_account },
+	{ { WEB_POST, "/api/v1/password", WEB_BODY }, PERMISSION_LEAVE, api_run_password },
+	{ { WEB_GET, "/api/v1/targets", 0 }, PERMISSION_OPEN, api_run_targets },
+	{ { WEB_POST, "/api/v1/targets/*/ticket", 0 }, PERMISSION_OPEN, api_run_ticket },
+	{ { WEB_GET, "/api/v1/devices", 0 }, PERMISSION_MANAGE, api_run_devices },
+	{ { WEB_POST, "/api/v1/devices/*/adoption", WEB_BODY }, PERMISSION_MANAGE, api_run_adopt },
+	{ { WEB_DELETE, "/api/v1/devices/*/adoption", 0 }, PERMISSION_MANAGE, api_run_release },
+	{ { WEB_GET, "/api/v1/settings", 0 }, PERMISSION_MANAGE, api_run_get_settings },
+	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, PERMISSION_MANAGE, api_run_put_settings },
+	{ { WEB_GET, "/api/v1/users", 0 }, PERMISSION_MANAGE, api_run_users },
+	{ { WEB_POST, "/api/v1/users", WEB_BODY }, PERMISSION_MANAGE, api_run_add_user },
+	{ { WEB_PUT, "/api/v1/users/*/type", WEB_BODY }, PERMISSION_MANAGE, api_run_user_type },
+	{ { WEB_PUT, "/api/v1/users/*/password", WEB_BODY }, PERMISSION_MANAGE, api_run_user_password },
+	{ { WEB_DELETE, "/api/v1/users/*", 0 }, PERMISSION_MANAGE, api_run_remove_user },
+	{ { WEB_GET, "/api/v1/groups", 0 }, PERMISSION_MANAGE, api_run_groups },
+	{ { WEB_POST, "/api/v1/groups", WEB_BODY }, PERMISSION_MANAGE, api_run_put_group },
+	{ { WEB_PUT, "/api/v1/groups/*", WEB_BODY }, PERMISSION_MANAGE, api_run_put_group },
+	{ { WEB_DELETE, "/api/v1/groups/*", 0 }, PERMISSION_MANAGE, api_run_remove_group },
+	{ { WEB_GET, "/api/v1/sets", 0 }, PERMISSION_MANAGE, api_run_sets },
+	{ { WEB_POST, "/api/v1/sets", WEB_BODY }, PERMISSION_MANAGE, api_run_put_set },
+	{ { WEB_PUT, "/api/v1/sets/*", WEB_BODY }, PERMISSION_MANAGE, api_run_put_set },
+	{ { WEB_DELETE, "/api/v1/sets/*", 0 }, PERMISSION_MANAGE, api_run_remove_set },
+	{ { WEB_GET, "/api/v1/audit", 0 }, PERMISSION_MANAGE, api_run_audit },
 };
 
 static const struct api_route *route_of(const struct web_request *request)
@@ -56,17 +72,24 @@ static bool check(void *arg, struct web_request *request)
 {
 	struct api *api = arg;
 	const struct login *login = login_of(api, &request->caller);
+	enum permission permission;
+	enum account_type type;
 
 	if (!web_find_route(request, routes, COUNT(routes), sizeof(routes[0])) || !web_check_origin(request))
 		return false;
-	if (!route_of(request)->unclaimed && !account_claimed(api->stores.accounts))
+	permission = route_of(request)->permission;
+	type = login ? (enum account_type)login->rights : 0;
+	if (permission != PERMISSION_STATE && !account_claimed(api->stores.accounts))
 		web_error(request, 409, account_text(ACCOUNT_UNCLAIMED));
-	else if (route_of(request)->login && !login)
+	else if (!permission_given(permission, type) && !login)
 		web_error(request, 401, "Log in first.");
+	else if (!permission_given(permission, type))
+		web_error(request, 403, "This is for administrators.");
 	else
 		web_check_body(request);
 	if (login && !request->status) {
 		request->login = login->id;
+		request->rights = login->rights;
 		snprintf(request->user, sizeof(request->user), "%s", login->user);
 	}
 	return !request->status;
@@ -93,12 +116,13 @@ json_t *api_body(const struct web_request *request)
 
 /* ---- through a worker and back ---- */
 
-static void call_free(struct call *call)
+void api_call_free(struct call *call)
 {
 	OPENSSL_cleanse(call->fields, sizeof(call->fields));
 	X509_free(call->adopted.certificate);
 	free(call->text);
 	json_decref(call->json);
+	json_decref(call->list);
 	free(call);
 }
 
@@ -112,7 +136,7 @@ static void call_done(struct job *job)
 		call->done(call, request);
 	if (request)
 		web_answered(call->api->web, request);
-	call_free(call);
+	api_call_free(call);
 }
 
 struct call *api_call(struct api *api, struct web_request *request, void (*run)(struct job *job),
@@ -132,6 +156,8 @@ struct call *api_call(struct api *api, struct web_request *request, void (*run)(
 		call->request = request->id;
 		call->peer = request->caller.peer;
 		memcpy(call->user, request->user, sizeof(call->user));
+		call->type = (enum account_type)request->rights;
+		call->login = request->login;
 	}
 	return call;
 }
@@ -140,7 +166,7 @@ void api_submit(struct job_queue *queue, struct call *call, struct web_request *
 {
 	if (job_submit(queue, &call->job))
 		return;
-	call_free(call);
+	api_call_free(call);
 	if (request)
 		web_error(request, 503, "The Manager has too much to do at this moment: try again.");
 	else
@@ -155,7 +181,7 @@ bool api_fields(struct call *call, struct web_request *request, const char *cons
 	if (!wrong)
 		return true;
 	web_error(request, 400, wrong);
-	call_free(call);
+	api_call_free(call);
 	return false;
 }
 

@@ -3,6 +3,8 @@
 #include "manager/api_parts.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,33 +59,75 @@ struct fleet_device *api_device_of(struct api *api, struct web_request *request)
 
 /* ---- adoption ---- */
 
+#define OWN_MAX 8 /* addresses of ours that a Device is told */
+
+struct own {
+	unsigned count;
+	char text[OWN_MAX][ADOPT_TEXT_SIZE];
+};
+
+/* Good on one link only, and only with the name that the other side has for it. */
+static bool is_link_local(const struct sockaddr *address)
+{
+	const struct sockaddr_in6 *in6 = (const void *)address;
+
+	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr);
+}
+
+static void add_own(struct own *own, const struct sockaddr *address, uint16_t port)
+{
+	socklen_t len =
+		address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	char host[INET6_ADDRSTRLEN + 20];
+
+	if (own->count == OWN_MAX || is_link_local(address) ||
+	    getnameinfo(address, len, host, sizeof(host), NULL, 0, NI_NUMERICHOST))
+		return;
+	snprintf(own->text[own->count++], ADOPT_TEXT_SIZE, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+		 port);
+}
+
+/* Those of the interface that a link-local address is on. */
+static void add_interface(struct own *own, unsigned index, uint16_t port)
+{
+	struct ifaddrs *all, *at;
+	char name[IF_NAMESIZE];
+
+	if (!if_indextoname(index, name) || getifaddrs(&all))
+		return;
+	for (at = all; at; at = at->ifa_next)
+		if (at->ifa_addr && !strcmp(at->ifa_name, name) &&
+		    (at->ifa_addr->sa_family == AF_INET || at->ifa_addr->sa_family == AF_INET6))
+			add_own(own, at->ifa_addr, port);
+	freeifaddrs(all);
+}
+
 /* The address of ours that packets to that host come from: there it finds us. */
-static bool own_address(const char *host, uint16_t port, uint16_t own_port, char *text, size_t size)
+static void own_addresses(const char *host, uint16_t port, uint16_t own_port, struct own *own)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM,
 					.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
-	struct sockaddr_storage own = { 0 };
-	socklen_t len = sizeof(own);
-	char service[8], address[INET6_ADDRSTRLEN + 20];
+	struct sockaddr_storage source = { 0 };
+	const struct sockaddr_in6 *in6 = (const void *)&source;
+	socklen_t len = sizeof(source);
 	struct addrinfo *peer;
-	bool ok = false;
+	char service[8];
 	int fd;
 
+	own->count = 0;
 	snprintf(service, sizeof(service), "%u", port);
 	if (getaddrinfo(host, service, &hints, &peer))
-		return false;
+		return;
 	fd = socket(peer->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && !connect(fd, peer->ai_addr, peer->ai_addrlen) &&
-	    !getsockname(fd, (struct sockaddr *)&own, &len) &&
-	    !getnameinfo((struct sockaddr *)&own, len, address, sizeof(address), NULL, 0, NI_NUMERICHOST)) {
-		address[strcspn(address, "%")] = '\0';
-		ok = snprintf(text, size, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, own_port) <
-		     (int)size;
+	    !getsockname(fd, (struct sockaddr *)&source, &len)) {
+		add_own(own, (struct sockaddr *)&source, own_port);
+		if (!own->count && source.ss_family == AF_INET6)
+			add_interface(own, in6->sin6_scope_id, own_port);
 	}
 	if (fd >= 0)
 		close(fd);
 	freeaddrinfo(peer);
-	return ok;
 }
 
 static void store_adopted(struct call *call)
@@ -117,8 +161,8 @@ static void adopt_now(struct job *job)
 {
 	struct call *call = (struct call *)job;
 	const struct api_stores *stores = &call->api->stores;
-	char own[ADOPT_TEXT_SIZE];
-	const char *addresses[2] = { own, NULL };
+	const char *addresses[OWN_MAX + 1] = { NULL };
+	struct own own;
 	const struct adopt_request request = {
 		.ca = stores->ca,
 		.host = call->host,
@@ -134,12 +178,15 @@ static void adopt_now(struct job *job)
 		.after = (time_t)call->starts,
 	};
 
-	if (!own_address(call->host, call->port, stores->port, own, sizeof(own))) {
+	own_addresses(call->host, call->port, stores->port, &own);
+	if (!own.count) {
 		call->adopted.result = ADOPT_UNREACHABLE;
-		snprintf(call->adopted.text, sizeof(call->adopted.text), "There is no way to %s from here.",
-			 call->host);
+		snprintf(call->adopted.text, sizeof(call->adopted.text),
+			 "There is no way to %s from here that it could come back on.", call->host);
 		return;
 	}
+	for (unsigned i = 0; i < own.count; i++)
+		addresses[i] = own.text[i];
 	adopt(&request, &call->adopted);
 	if (call->adopted.result == ADOPT_DONE)
 		store_adopted(call);
@@ -169,6 +216,8 @@ static void adopted(struct call *call, struct web_request *request)
 	api_event(call->api, call->user, "adopt", call->id, done ? "Done." : answer->text);
 	if (done && device) {
 		fleet_set_adopted(&call->api->fleet, device, true);
+		memcpy(device->address, call->host, sizeof(device->address));
+		device->port = call->port;
 		device->starts = call->starts;
 		device->settings_revision = 0;
 		fleet_say(device, "It has not connected yet.");
@@ -198,9 +247,10 @@ void api_run_adopt(struct api *api, struct web_request *request)
 	call->by_code = json_object_get(body, "code");
 	json_decref(body);
 	memcpy(call->id, device->id, sizeof(call->id));
-	memcpy(call->host, device->address, sizeof(call->host));
+	/* One that has moved is adopted where it is now. */
+	memcpy(call->host, device->heard_port ? device->heard_address : device->address, sizeof(call->host));
 	memcpy(call->name, device->name, sizeof(call->name));
-	call->port = device->port;
+	call->port = device->heard_port ? device->heard_port : device->port;
 	call->starts = device->starts;
 	if (call->by_code ? api_fields(call, request, code, 1) : api_fields(call, request, owner, 2))
 		api_submit(api->slow, call, request);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the API's files share: api.c has the server and routes, api_people.c log-ins, api_devices.c Devices and
- * settings, api_tickets.c Tickets, api_renewal.c certificates that expire. */
+ * settings, api_users.c users, api_groups.c User Groups and Target Sets, api_tickets.c Targets and Tickets,
+ * api_renewal.c certificates that expire. */
 #ifndef KVMNET_MANAGER_API_PARTS_H
 #define KVMNET_MANAGER_API_PARTS_H
 
 #include <pthread.h>
 
 #include "lib/body.h"
+#include "lib/ticket.h"
 #include "manager/api.h"
 
 #define API_COOKIE "__Host-kvmnet-manager"
@@ -40,8 +42,17 @@ struct call {
 	struct sockaddr_storage peer;
 	char user[USER_NAME_MAX + 1];
 	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* of its body; wiped at its end */
+	enum account_type type;
+	uint32_t login;
 	enum account_result result;
 	int error; /* of the store */
+	/* of users */
+	char whom[USER_NAME_MAX + 1];
+	enum account_type becomes;
+	/* of groups and sets */
+	int64_t number; /* 0: a new one */
+	enum store_put put;
+	json_t *list;
 	/* of a Device */
 	char id[CA_ID_SIZE], host[FLEET_ADDRESS_SIZE], name[DISCOVERY_TEXT_SIZE];
 	uint16_t port;
@@ -58,6 +69,7 @@ struct call {
 /* NULL: out of memory, and the request is answered. */
 struct call *api_call(struct api *api, struct web_request *request, void (*run)(struct job *job),
 		      void (*done)(struct call *call, struct web_request *request));
+void api_call_free(struct call *call); /* one that was not submitted */
 /* Takes call; a full queue answers the request. */
 void api_submit(struct job_queue *queue, struct call *call, struct web_request *request);
 /* The body's members into call->fields; false: it is answered. */
@@ -68,17 +80,35 @@ json_t *api_body(const struct web_request *request);
 
 void api_run_claim(struct api *api, struct web_request *request);
 void api_run_login(struct api *api, struct web_request *request);
+void api_run_account(struct api *api, struct web_request *request);
+void api_run_password(struct api *api, struct web_request *request);
 void api_run_logout(struct api *api, struct web_request *request);
 void api_run_audit(struct api *api, struct web_request *request);
 
 /* The one that the path names; NULL: it is answered. */
 struct fleet_device *api_device_of(struct api *api, struct web_request *request);
+void api_run_users(struct api *api, struct web_request *request);
+void api_run_add_user(struct api *api, struct web_request *request);
+void api_run_user_type(struct api *api, struct web_request *request);
+void api_run_user_password(struct api *api, struct web_request *request);
+void api_run_remove_user(struct api *api, struct web_request *request);
+/* Of each call about an account: the HTTP status of its result. */
+int api_account_status(enum account_result result, bool login);
+
+void api_run_groups(struct api *api, struct web_request *request);
+void api_run_put_group(struct api *api, struct web_request *request);
+void api_run_remove_group(struct api *api, struct web_request *request);
+void api_run_sets(struct api *api, struct web_request *request);
+void api_run_put_set(struct api *api, struct web_request *request);
+void api_run_remove_set(struct api *api, struct web_request *request);
+
 int api_load_devices(struct api *api); /* 0, or -1 after logging */
 void api_run_devices(struct api *api, struct web_request *request);
 void api_run_adopt(struct api *api, struct web_request *request);
 void api_run_release(struct api *api, struct web_request *request);
 void api_run_get_settings(struct api *api, struct web_request *request);
 void api_run_put_settings(struct api *api, struct web_request *request);
+void api_run_targets(struct api *api, struct web_request *request);
 void api_run_ticket(struct api *api, struct web_request *request);
 /* Of all Devices that are linked: those whose certificate is about to expire get another. */
 void api_renew_due(struct api *api);

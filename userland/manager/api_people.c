@@ -8,7 +8,7 @@
 
 #define AUDIT_LENGTH 200
 
-static int status_of(enum account_result result, bool login)
+int api_account_status(enum account_result result, bool login)
 {
 	switch (result) {
 	case ACCOUNT_OK:
@@ -19,7 +19,11 @@ static int status_of(enum account_result result, bool login)
 		return 429;
 	case ACCOUNT_UNCLAIMED:
 	case ACCOUNT_CLAIMED:
+	case ACCOUNT_TAKEN:
+	case ACCOUNT_LAST:
 		return 409;
+	case ACCOUNT_MISSING:
+		return 404;
 	case ACCOUNT_INVALID:
 		return 400;
 	case ACCOUNT_FAILED:
@@ -32,7 +36,7 @@ static void begin_login(struct call *call, struct web_request *request)
 {
 	char token[LOGIN_TOKEN_SIZE];
 
-	if (!login_begin(call->api->logins, call->user, 0, token)) {
+	if (!login_begin(call->api->logins, call->user, call->type, token)) {
 		web_error(request, 500, "The Manager has no randomness: try again.");
 		return;
 	}
@@ -41,7 +45,8 @@ static void begin_login(struct call *call, struct web_request *request)
 	request->logins_changed = true;
 	web_set_cookie(request, API_COOKIE, token);
 	OPENSSL_cleanse(token, sizeof(token));
-	web_answer(request, 200, json_pack("{s:s}", "user", call->user));
+	web_answer(request, 200,
+		   json_pack("{s:s, s:s}", "user", call->user, "type", account_type_name(call->type)));
 }
 
 static void came(struct call *call, struct web_request *request, bool login)
@@ -52,7 +57,7 @@ static void came(struct call *call, struct web_request *request, bool login)
 	if (call->result == ACCOUNT_OK)
 		begin_login(call, request);
 	else
-		web_error(request, status_of(call->result, login), account_text(call->result));
+		web_error(request, api_account_status(call->result, login), account_text(call->result));
 }
 
 static void name_user(struct call *call, const char *name)
@@ -68,6 +73,7 @@ static void claim(struct job *job)
 	struct call *call = (struct call *)job;
 
 	name_user(call, call->fields[1]);
+	call->type = ACCOUNT_ADMINISTRATOR;
 	call->result = account_claim(call->api->stores.accounts, (struct sockaddr *)&call->peer,
 				     call->fields[0], call->fields[1], call->fields[2]);
 }
@@ -92,7 +98,7 @@ static void verify(struct job *job)
 
 	name_user(call, call->fields[0]);
 	call->result = account_verify(call->api->stores.accounts, (struct sockaddr *)&call->peer,
-				      call->fields[0], call->fields[1]);
+				      call->fields[0], call->fields[1], &call->type);
 }
 
 static void verified(struct call *call, struct web_request *request)
@@ -104,6 +110,46 @@ void api_run_login(struct api *api, struct web_request *request)
 {
 	static const char *const names[] = { "user", "password" };
 	struct call *call = api_call(api, request, verify, verified);
+
+	if (call && api_fields(call, request, names, 2))
+		api_submit(api->quick, call, request);
+}
+
+void api_run_account(struct api *api, struct web_request *request)
+{
+	const char *type = account_type_name((enum account_type)request->rights);
+
+	(void)api;
+	web_answer(request, 200, json_pack("{s:s, s:s}", "user", request->user, "type", type));
+}
+
+static void change_password(struct job *job)
+{
+	struct call *call = (struct call *)job;
+	struct account_table *accounts = call->api->stores.accounts;
+	enum account_type type;
+
+	call->result =
+		account_verify(accounts, (struct sockaddr *)&call->peer, call->user, call->fields[0], &type);
+	if (call->result == ACCOUNT_OK)
+		call->result = account_set_password(accounts, call->user, call->fields[1]);
+}
+
+static void password_changed(struct call *call, struct web_request *request)
+{
+	api_event(call->api, call->user, "change password", NULL, account_text(call->result));
+	if (call->result == ACCOUNT_OK)
+		login_end_others(call->api->logins, call->user, call->login);
+	if (request && call->result == ACCOUNT_OK)
+		web_answer(request, 204, NULL);
+	else if (request)
+		web_error(request, api_account_status(call->result, false), account_text(call->result));
+}
+
+void api_run_password(struct api *api, struct web_request *request)
+{
+	static const char *const names[] = { "old_password", "new_password" };
+	struct call *call = api_call(api, request, change_password, password_changed);
 
 	if (call && api_fields(call, request, names, 2))
 		api_submit(api->quick, call, request);

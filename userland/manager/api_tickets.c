@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Tickets for people, and the keys that Devices check them with. */
+/* The Targets that a person may open, Tickets for them, and the keys that Devices check those with. */
 #include "manager/api_parts.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "lib/log.h"
+#include "manager/permission.h"
 
 /* Where a browser opens the Device itself. */
 static void url_of(const struct fleet_device *device, char *url, size_t size)
@@ -18,35 +19,110 @@ static void url_of(const struct fleet_device *device, char *url, size_t size)
 	snprintf(url, size, form, device->address, device->port);
 }
 
-void api_run_ticket(struct api *api, struct web_request *request)
+/* ---- whose Targets ---- */
+
+static void add_permitted(const char *device, void *arg)
 {
-	struct fleet_device *device = api_device_of(api, request);
-	struct ticket ticket = { .rights = TICKET_VIEW | TICKET_CONTROL | TICKET_MEDIA | TICKET_POWER };
+	json_object_set_new(arg, device, json_true());
+}
+
+/* An administrator's are all. */
+static void look_up(struct job *job)
+{
+	struct call *call = (struct call *)job;
+
+	call->list = json_object();
+	if (call->type != ACCOUNT_ADMINISTRATOR)
+		call->error = store_permitted(call->api->stores.store, call->user, add_permitted, call->list);
+}
+
+static unsigned rights_of(const struct call *call, const struct fleet_device *device)
+{
+	return permission_rights(call->type, json_object_get(call->list, device->id));
+}
+
+static void targets_found(struct call *call, struct web_request *request)
+{
+	json_t *targets = json_array();
+
+	for (struct fleet_device *device = call->api->fleet.devices; device; device = device->next) {
+		unsigned rights = device->adopted ? rights_of(call, device) : 0;
+
+		if (rights)
+			json_array_append_new(targets, fleet_target_json(device, rights));
+	}
+	if (request && call->error)
+		web_error(request, 500, "The Targets cannot be listed: the Manager's log says why.");
+	else if (request)
+		web_answer(request, 200, json_pack("{s:O}", "targets", targets));
+	json_decref(targets);
+}
+
+void api_run_targets(struct api *api, struct web_request *request)
+{
+	struct call *call = api_call(api, request, look_up, targets_found);
+
+	if (call)
+		api_submit(api->quick, call, request);
+}
+
+/* ---- Tickets ---- */
+
+static void sign(struct call *call, struct web_request *request, const struct fleet_device *device,
+		 unsigned rights)
+{
+	const struct api_stores *stores = &call->api->stores;
+	struct ticket ticket = { .rights = rights };
 	char url[FLEET_ADDRESS_SIZE + 24], *text;
 
-	if (!device)
-		return;
-	if (!device->adopted) {
-		web_error(request, 409, "This Device is not adopted.");
-		return;
-	}
-	memcpy(ticket.manager, ca_id(api->stores.ca), sizeof(ticket.manager));
+	memcpy(ticket.manager, ca_id(stores->ca), sizeof(ticket.manager));
 	memcpy(ticket.device, device->id, sizeof(ticket.device));
-	snprintf(ticket.user, sizeof(ticket.user), "%s", request->user);
+	snprintf(ticket.user, sizeof(ticket.user), "%s", call->user);
 	/* Each Device has one Target, which goes by its name. */
 	snprintf(ticket.target, sizeof(ticket.target), "%s", *device->name ? device->name : "Target");
-	text = signer_sign(api->stores.signer, &ticket);
+	text = signer_sign(stores->signer, &ticket);
 	if (!text) {
 		web_error(request, 500, "The Ticket could not be signed: the Manager's log says why.");
 		return;
 	}
 	url_of(device, url, sizeof(url));
-	api_event(api, request->user, "open", device->id, ticket.target);
+	api_event(call->api, call->user, "open", device->id, ticket.target);
 	web_answer(request, 200,
 		   json_pack("{s:s, s:s, s:I, s:o}", "ticket", text, "url", url, "expires",
-			     (json_int_t)ticket.expires, "rights", ticket_rights_json(ticket.rights)));
+			     (json_int_t)ticket.expires, "rights", ticket_rights_json(rights)));
 	OPENSSL_cleanse(text, strlen(text));
 	free(text);
+}
+
+/* Whoever may not open it is not told whether it is there. */
+static void open_target(struct call *call, struct web_request *request)
+{
+	const struct fleet_device *device = fleet_find(&call->api->fleet, call->id);
+	unsigned rights = device && device->adopted ? rights_of(call, device) : 0;
+
+	if (!request)
+		return;
+	/* Removed or changed while this was looked up. */
+	if (!login_alive(call->api->logins, call->login))
+		web_error(request, 401, "Log in first.");
+	else if (call->error)
+		web_error(request, 500, "It is not known who may open it: the Manager's log says why.");
+	else if (!rights)
+		web_error(request, 404, "You have no such Target.");
+	else
+		sign(call, request, device, rights);
+}
+
+void api_run_ticket(struct api *api, struct web_request *request)
+{
+	struct call *call = api_call(api, request, look_up, open_target);
+
+	if (!call)
+		return;
+	/* Another text is no Target's. */
+	if (strlen(request->parameter) == sizeof(call->id) - 1)
+		strcpy(call->id, request->parameter);
+	api_submit(api->quick, call, request);
 }
 
 /* ---- keys ---- */

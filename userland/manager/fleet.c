@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "lib/ticket.h"
 
 struct fleet_device *fleet_find(const struct fleet *fleet, const char *id)
 {
@@ -80,6 +81,20 @@ static void hex(const uint8_t hash[DISCOVERY_ID_SIZE], char text[CA_ID_SIZE])
 		sprintf(text + 2 * i, "%02x", hash[i]);
 }
 
+/* An address that is good on one link only does not take the place of another. */
+static void take_address(struct fleet_device *device, const struct discovery_message *message,
+			 const char *address)
+{
+	if (device->heard_port && strchr(address, '%') && !strchr(device->heard_address, '%'))
+		return;
+	snprintf(device->heard_address, sizeof(device->heard_address), "%s", address);
+	device->heard_port = message->https_port;
+	if (device->adopted)
+		return;
+	memcpy(device->address, device->heard_address, sizeof(device->address));
+	device->port = device->heard_port;
+}
+
 void fleet_heard(struct fleet *fleet, const struct discovery_message *message, const char *address)
 {
 	struct fleet_device *device;
@@ -95,8 +110,7 @@ void fleet_heard(struct fleet *fleet, const struct discovery_message *message, c
 		log_clean(device->name, sizeof(device->name), message->name);
 	log_clean(device->model, sizeof(device->model), message->model);
 	log_clean(device->firmware, sizeof(device->firmware), message->firmware);
-	snprintf(device->address, sizeof(device->address), "%s", address);
-	device->port = message->https_port;
+	take_address(device, message, address);
 	device->state = message->state;
 	device->manager[0] = '\0';
 	if (message->state == DISCOVERY_MANAGED)
@@ -142,4 +156,35 @@ json_t *fleet_json(const struct fleet *fleet)
 	for (const struct fleet_device *device = fleet->devices; device; device = device->next)
 		json_array_append_new(list, device_json(fleet, device));
 	return json_pack("{s:o}", "devices", list);
+}
+
+/* Whose sessions there are. */
+static json_t *users_of(const json_t *status)
+{
+	const json_t *sessions = json_object_get(status, "sessions"), *session;
+	json_t *users = json_array();
+	size_t i;
+
+	json_array_foreach(sessions, i, session)
+	{
+		const char *user = json_string_value(json_object_get(session, "user"));
+
+		if (user)
+			json_array_append_new(users, json_string(user));
+	}
+	return users;
+}
+
+json_t *fleet_target_json(const struct fleet_device *device, unsigned rights)
+{
+	json_t *users = users_of(device->status);
+	const char *state = !device->link || !device->ready ? "unavailable" :
+			    json_array_size(users)	    ? "active" :
+							      "idle";
+	json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", device->id, "name", device->name, "state",
+				 state, "users", users, "rights", ticket_rights_json(rights));
+
+	if (json && json_object_get(device->status, "capture"))
+		json_object_set(json, "capture", json_object_get(device->status, "capture"));
+	return json;
 }

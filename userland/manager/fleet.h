@@ -21,19 +21,24 @@ struct fleet_device {
 	struct fleet_device *next;
 	char id[CA_ID_SIZE];
 	char name[DISCOVERY_TEXT_SIZE], model[DISCOVERY_TEXT_SIZE], firmware[DISCOVERY_TEXT_SIZE];
-	char address[FLEET_ADDRESS_SIZE]; /* numeric, without a port */
+	/* Where people are sent, numeric and without a port: of one that is adopted it is where its adoption was, then
+	 * where its link comes from, and never what a datagram says. */
+	char address[FLEET_ADDRESS_SIZE];
 	uint16_t port;
-	enum discovery_state state; /* as it says of itself; 0: not heard of */
-	char manager[CA_ID_SIZE];   /* DISCOVERY_MANAGED */
-	bool adopted;		    /* by us */
-	uint64_t heard;		    /* grows with each time that one is heard of */
-	int64_t starts;		    /* its certificate, since 1970 */
-	int64_t renew;		    /* when its certificate is next to be renewed; while it is linked */
-	int64_t settings_revision;  /* confirmed */
-	struct link *link;	    /* accepted; NULL: none */
-	bool ready;		    /* it has been told over that link how Tickets are signed */
-	char why[FLEET_WHY_SIZE];   /* it is not linked, for people */
-	json_t *status;		    /* as the link last told; NULL: not linked */
+	char heard_address
+		[FLEET_ADDRESS_SIZE]; /* where discovery last heard it, for adoption, which proves its key */
+	uint16_t heard_port;	      /* 0: it did not */
+	enum discovery_state state;   /* as it says of itself; 0: not heard of */
+	char manager[CA_ID_SIZE];     /* DISCOVERY_MANAGED */
+	bool adopted;		      /* by us */
+	uint64_t heard;		      /* grows with each time that one is heard of */
+	int64_t starts;		      /* its certificate, since 1970 */
+	int64_t renew;		      /* when its certificate is next to be renewed; while it is linked */
+	int64_t settings_revision;    /* confirmed */
+	struct link *link;	      /* accepted; NULL: none */
+	bool ready;		      /* it has been told over that link how Tickets are signed */
+	char why[FLEET_WHY_SIZE];     /* it is not linked, for people */
+	json_t *status;		      /* as the link last told; NULL: not linked */
 };
 
 struct fleet {
@@ -54,5 +59,7 @@ void fleet_set_adopted(struct fleet *fleet, struct fleet_device *device, bool ad
 void fleet_heard(struct fleet *fleet, const struct discovery_message *message, const char *address);
 void fleet_say(struct fleet_device *device, const char *why);
 json_t *fleet_json(const struct fleet *fleet);
+/* What a person with those rights sees of its Target. */
+json_t *fleet_target_json(const struct fleet_device *device, unsigned rights);
 
 #endif

@@ -223,6 +223,16 @@ static void refuse_stranger(struct link *link, unsigned code, const char *why)
 	link_refuse(link, code, why);
 }
 
+/* Of "HOST:PORT" or "[HOST]:PORT" the host. */
+static void take_address(const struct link *link, struct fleet_device *device)
+{
+	const char *from = link->peer + (*link->peer == '[');
+	const char *to = strrchr(from, *link->peer == '[' ? ']' : ':');
+
+	if (to && to - from < FLEET_ADDRESS_SIZE)
+		snprintf(device->address, sizeof(device->address), "%.*s", (int)(to - from), from);
+}
+
 static void accept_link(struct link *link)
 {
 	struct fleet_device *device = link->device;
@@ -240,6 +250,7 @@ static void accept_link(struct link *link)
 	device->settings_revision = link->hello.settings_revision;
 	strcpy(device->name, link->hello.name);
 	strcpy(device->firmware, link->hello.version);
+	take_address(link, device);
 	fleet_say(device, "");
 	log_info("link: %s is \"%s\", Device %.16s", link->peer, device->name, device->id);
 	send_json(link, json_pack("{s:{s:I}}", "welcome", "time", (json_int_t)time(NULL)));

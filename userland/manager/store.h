@@ -47,7 +47,8 @@ int store_users(struct store *store, store_user_fn *each, void *arg);
 int store_user(struct store *store, const char *name, store_user_fn *each, void *arg);
 /* Only while there is no user at all, so that two claims cannot both win. */
 int store_add_first_user(struct store *store, const struct store_user *user, bool *added);
-int store_add_user(struct store *store, const struct store_user *user, bool *added); /* false: the name is taken */
+int store_add_user(struct store *store, const struct store_user *user,
+		   bool *added); /* false: the name is taken */
 /* false: there is none of that name, or it is the last administrator, which stays one. */
 int store_set_user_type(struct store *store, const char *name, const char *type, bool *changed);
 int store_remove_user(struct store *store, const char *name, bool *removed);
