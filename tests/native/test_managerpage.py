@@ -54,6 +54,85 @@ def opened_by_ticket(page, device):
     page.do("shot", file=os.path.join(SHOTS, "device-no-ticket.png"))
 
 
+def claim(page, manager):
+    page.do("await-gate", text="Claim this Manager")
+    for field, text in (("code", code_of(manager)), ("user", ADMIN), ("password", ADMIN_PASSWORD),
+                        ("again", ADMIN_PASSWORD)):
+        page.do("fill", id=field, text=text)
+    page.do("press", id="gate-go")
+    page.do("await-text", id="who", text=ADMIN)
+
+
+def log_in(page, user, password):
+    page.do("press", id="log-out")
+    page.do("await-gate", text="Log in")
+    page.do("fill", id="user", text=user)
+    page.do("fill", id="password", text=password)
+    page.do("press", id="gate-go")
+    page.do("await-text", id="who", text=user)
+
+
+def test_users_groups_and_sets():
+    """An administrator lets a person see one Target and no more, by the page alone."""
+    os.makedirs(SHOTS, exist_ok=True)
+    secret = "purple monkey dishwasher"
+    with Wire() as wire:
+        manager = wire.manager()
+        device = wire.device(claim=False)
+        producer = device.producer()
+        producer.ask("mode 640 480")
+        producer.ask("frame full")
+        with Page(manager) as page:
+            claim(page, manager)
+            page.do("await-text", id="list", text="left")
+            page.do("push", name="Adopt")
+            page.do("fill", id="adopt-code", text=claim_code(device))
+            page.do("press", id="adopt-go")
+            page.do("await-row", row="left", text="Connected")
+            page.do("errors")
+            page.do("press", id="go-users")
+            page.do("await-text", id="user-list", text=ADMIN)
+            page.do("press", id="add-user")
+            page.do("fill", id="ask-name", text="ann")
+            page.do("choose", id="ask-type", value="viewonly")
+            page.do("fill", id="ask-password", text="short")
+            page.do("press", id="ask-go")
+            page.do("await-text", id="ask-error", text="8 to 256 characters")
+            page.do("fill", id="ask-password", text=secret)
+            page.do("press", id="ask-go")
+            page.do("await-row", row="ann", text="View only")
+            page.do("press", id="add-set")
+            page.do("fill", id="ask-name", text="Rack 1")
+            page.do("check", label="left")
+            page.do("press", id="ask-go")
+            page.do("await-row", row="Rack 1", text="left")
+            page.do("press", id="add-group")
+            page.do("fill", id="ask-name", text="Night shift")
+            page.do("check", label="ann")
+            page.do("check", label="Rack 1")
+            page.shots("manager-group")
+            page.do("press", id="ask-go")
+            page.do("await-row", row="Night shift", text="Rack 1")
+            page.shots("manager-users")
+            page.do("push", row="admin", name="Remove")
+            page.do("press", id="ask-go")
+            page.do("await-text", id="ask-error", text="last administrator")
+            page.do("press", id="ask-cancel")
+            log_in(page, "ann", secret)
+            page.do("await-row", row="left", text="See")
+            page.do("await-text", id="go-devices", text="")
+            page.do("await-text", id="go-users", text="")
+            page.shots("manager-targets")
+            page.do("errors")
+            page.do("follow", name="Open")
+            page.do("console", width=640, height=480)
+            page.do("await-bar", text="Connected")
+            page.do("shot", file=os.path.join(SHOTS, "device-view-only.png"))
+            equal(page.do("disabled", id="ctrl-alt-del"), {"disabled": True})
+            equal(page.do("disabled", id="view-only"), {"disabled": True})
+            equal(page.do("errors")["errors"], [])
+
+
 def test_a_device_is_adopted():
     os.makedirs(SHOTS, exist_ok=True)
     with Wire() as wire:

@@ -3,6 +3,8 @@
 
 import * as fleet from "./fleet.js";
 import { noPicture, size } from "./reason.js";
+import { button, cell, state } from "./table.js";
+import { openTarget } from "./targets.js";
 
 const LOOK_MS = 2000;
 const SHORT_ID = 16;
@@ -20,29 +22,12 @@ let timer = 0;
 let onLost = null;
 let shown = "";
 
-function cell(row, text, detail) {
-	const td = row.insertCell();
-
-	td.append(text);
-	if (detail) {
-		const small = document.createElement("small");
-
-		small.textContent = detail;
-		td.append(small);
-	}
-	return td;
-}
-
 function stateOf(device) {
 	const [text, colour] = STATES[device.state] || [device.state, ""];
-	const state = document.createElement("span");
 
 	if (device.state !== "adopted")
-		state.textContent = text;
-	else
-		state.textContent = device.link === "up" ? "Connected" : "Not connected";
-	state.className = `state ${device.state === "adopted" && device.link !== "up" ? "" : colour}`;
-	return state;
+		return state(text, colour);
+	return device.link === "up" ? state("Connected", colour) : state("Not connected", "");
 }
 
 function targetOf(device) {
@@ -59,33 +44,6 @@ function addressOf(device) {
 	return device.https_port === 443 ? host : `${host}:${device.https_port}`;
 }
 
-function button(text, act) {
-	const made = document.createElement("button");
-
-	made.type = "button";
-	made.textContent = text;
-	made.onclick = act;
-	return made;
-}
-
-// The tab comes first: after waiting, browsers do not believe any more that a person pressed.
-async function openTarget(device) {
-	const tab = window.open("about:blank", "_blank");
-
-	try {
-		const { ticket, url } = await fleet.ticket(device.id);
-
-		if (!tab)
-			throw new Error("The browser keeps new tabs shut: allow them for this page.");
-		tab.opener = null;
-		tab.location.replace(`${url}#ticket=${ticket}`);
-		at("notice").textContent = "";
-	} catch (error) {
-		tab?.close();
-		at("notice").textContent = error.message;
-	}
-}
-
 function addRow(device) {
 	const row = at("list").insertRow();
 	const action = STATES[device.state]?.[2];
@@ -99,7 +57,7 @@ function addRow(device) {
 	cell(row, device.firmware || "");
 	cell(row, device.id.slice(0, SHORT_ID)).className = "hash";
 	if (device.state === "adopted")
-		last.push(button("Open", () => openTarget(device)));
+		last.push(button("Open", () => openTarget(device.id)));
 	if (action)
 		last.push(button(action, () => (action === "Adopt" ? askToAdopt(device) : askToRelease(device))));
 	row.insertCell().append(...last);
@@ -192,20 +150,16 @@ function askToRelease(device) {
 	});
 }
 
-// Throws what the Manager answers when there is nobody logged in.
-export async function openDevices(lost) {
+export async function open(lost) {
 	const { devices } = await fleet.devices();
 
 	onLost = lost;
 	shown = "";
-	at("manager").hidden = false;
 	show(devices);
 	timer = setTimeout(look, LOOK_MS);
 }
 
-export function closeDevices() {
+export function close() {
 	clearTimeout(timer);
-	if (at("adopt").open)
-		at("adopt").close();
-	at("manager").hidden = true;
+	at("count").textContent = "";
 }

@@ -8,4 +8,16 @@ export const devices = () => call("GET", "devices");
 export const adopt = (id, authority) => call("POST", `devices/${id}/adoption`, authority);
 // { ticket, url }: what opens a session at its Target.
 export const ticket = (id) => call("POST", `targets/${id}/ticket`);
+export const account = () => call("GET", "account");
+export const password = (old, fresh) => call("POST", "password", { old_password: old, new_password: fresh });
+export const targets = () => call("GET", "targets");
+export const users = () => call("GET", "users");
+export const addUser = (name, type, secret) => call("POST", "users", { name, type, password: secret });
+export const setType = (name, type) => call("PUT", `users/${name}/type`, { type });
+export const setPassword = (name, secret) => call("PUT", `users/${name}/password`, { password: secret });
+export const removeUser = (name) => call("DELETE", `users/${name}`);
+// what: groups or sets; id: 0 for a new one.
+export const all = (what) => call("GET", what);
+export const put = (what, id, body) => (id ? call("PUT", `${what}/${id}`, body) : call("POST", what, body));
+export const remove = (what, id) => call("DELETE", `${what}/${id}`);
 export const release = (id) => call("DELETE", `devices/${id}/adoption`);

@@ -1,18 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which page of the Manager a person sees: claim, log in, or the Devices.
+// Which page of the Manager a person sees: claim, log in, or one of its pages.
 
 import * as api from "./api.js";
+import * as devices from "./devices.js";
+import { ask, closeDialogs } from "./dialog.js";
+import * as fleet from "./fleet.js";
 import { hideGate, showGate } from "./gate.js";
-import { closeDevices, openDevices } from "./devices.js";
+import * as targets from "./targets.js";
+import * as users from "./users.js";
 
 const SOON_MS = 3000;
+const PAGES = { targets, devices, users };
+
+const at = (id) => document.getElementById(id);
+let current = null;
+
+function leave() {
+	closeDialogs();
+	if (current)
+		PAGES[current].close();
+	current = null;
+	at("manager").hidden = true;
+}
+
+async function go(name) {
+	if (current)
+		PAGES[current].close();
+	current = name;
+	for (const page of Object.keys(PAGES)) {
+		at(page).hidden = page !== name;
+		if (page === name)
+			at(`go-${page}`).setAttribute("aria-current", "page");
+		else
+			at(`go-${page}`).removeAttribute("aria-current");
+	}
+	at("notice").textContent = "";
+	await PAGES[name].open(choose);
+}
 
 async function choose() {
 	try {
-		await openDevices(choose);
+		const { user, type } = await fleet.account();
+		const administrator = type === "administrator";
+
+		at("who").textContent = user;
+		at("go-devices").hidden = at("go-users").hidden = !administrator;
+		at("manager").hidden = false;
+		await go(administrator ? "devices" : "targets");
 		hideGate();
 	} catch (error) {
-		closeDevices();
+		leave();
 		if (error.status === 409)
 			showGate("claim", choose);
 		else if (error.status === 401)
@@ -24,7 +61,21 @@ async function choose() {
 	}
 }
 
-document.getElementById("log-out").onclick = async () => {
+for (const name of Object.keys(PAGES))
+	at(`go-${name}`).onclick = () => go(name).catch(choose);
+
+at("own-password").onclick = () => ask({
+	title: "Your password",
+	text: "Your log-ins elsewhere end.",
+	go: "Change",
+	fields: [
+		{ name: "old", label: "The one that you have", type: "password", length: 256, complete: "current-password" },
+		{ name: "fresh", label: "A new one", type: "password", length: 256, complete: "new-password" },
+	],
+	act: ({ old, fresh }) => fleet.password(old, fresh),
+});
+
+at("log-out").onclick = async () => {
 	await api.logout().catch(() => {});
 	choose();
 };

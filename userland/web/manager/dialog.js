@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The dialogue that asks a person for something: its fields, its button, and what went wrong with what they said.
+
+const at = (id) => document.getElementById(id);
+
+function labelled(text, element) {
+	const label = document.createElement("label");
+
+	label.append(text, element);
+	return label;
+}
+
+function input(field) {
+	const element = document.createElement("input");
+
+	element.type = field.type || "text";
+	element.value = field.value || "";
+	element.required = true;
+	element.maxLength = field.length || 64;
+	element.autocomplete = field.complete || "off";
+	element.id = `ask-${field.name}`;
+	return { element: labelled(field.label, element), value: () => element.value };
+}
+
+// field.options: [[value, text], …]
+function choice(field) {
+	const element = document.createElement("select");
+
+	for (const [value, text] of field.options)
+		element.add(new Option(text, value, false, value === field.value));
+	element.id = `ask-${field.name}`;
+	return { element: labelled(field.label, element), value: () => element.value };
+}
+
+// field.value: those of the options that are chosen.
+function several(field) {
+	const set = document.createElement("fieldset");
+	const legend = document.createElement("legend");
+	const boxes = field.options.map(([value, text]) => {
+		const box = document.createElement("input");
+		const label = document.createElement("label");
+
+		box.type = "checkbox";
+		box.checked = field.value.includes(value);
+		label.append(box, text);
+		set.append(label);
+		return [value, box];
+	});
+
+	legend.textContent = field.label;
+	set.prepend(legend);
+	if (!boxes.length)
+		set.append("There are none yet.");
+	return { element: set, value: () => boxes.filter(([, box]) => box.checked).map(([value]) => value) };
+}
+
+function make(field) {
+	if (field.type === "several")
+		return several(field);
+	return field.options ? choice(field) : input(field);
+}
+
+// act(values by name) does it; what it throws is shown, and the dialogue stays.
+export function ask({ title, text, go, fields, act }) {
+	const made = fields.map((field) => [field.name, make(field)]);
+
+	at("ask-title").textContent = title;
+	at("ask-text").textContent = text || "";
+	at("ask-go").textContent = go;
+	at("ask-error").textContent = "";
+	at("ask-fields").replaceChildren(...made.map(([, field]) => field.element));
+	at("ask-cancel").onclick = () => at("ask").close();
+	at("ask-form").onsubmit = async (event) => {
+		event.preventDefault();
+		at("ask-go").disabled = true;
+		at("ask-error").textContent = "";
+		try {
+			await act(Object.fromEntries(made.map(([name, field]) => [name, field.value()])));
+			at("ask").close();
+		} catch (error) {
+			at("ask-error").textContent = error.message;
+		} finally {
+			at("ask-go").disabled = false;
+		}
+	};
+	at("ask").showModal();
+}
+
+export function closeDialogs() {
+	for (const dialog of document.querySelectorAll("dialog[open]"))
+		dialog.close();
+}
