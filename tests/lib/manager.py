@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 
-from case import BUILD, Deadline, Failure, equal, free_ports, scratch
+from case import BUILD, Deadline, Failure, check, equal, free_ports, scratch
 from daemon import SANITIZER
 
 ADMIN, ADMIN_PASSWORD = "admin", "staple battery horse"
@@ -123,6 +123,26 @@ class Person:
         for cookie in answer.headers.get_all("Set-Cookie") or []:
             self.cookie = cookie.split(";")[0]
         return answer.status, json.loads(data) if data else None
+
+    def console(self):
+        """A session at a Device, by WebSocket, as far as RFB's ServerInit."""
+        place = self.place
+        plain = place.space.open(socket.AF_INET, socket.SOCK_STREAM)
+        plain.settimeout(60)
+        plain.connect((place.address, place.https))
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname = False
+        tls.verify_mode = ssl.CERT_NONE
+        link = tls.wrap_socket(plain)
+        host = f"{place.address}:{place.https}"
+        link.sendall((f"GET /api/v1/console HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nCookie: {self.cookie}\r\n"
+                      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                      "Sec-WebSocket-Protocol: binary\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += link.recv(1)
+        check(b" 101 " in head, head)
+        return link
 
     def await_device(self, fits, what):
         """The first Device in the list that fits."""

@@ -162,6 +162,7 @@ def test_right_calls():
         if is_socket(operation):
             equal(caller.open(path), status, name)
         elif of_manager(operation):
+            path = path.replace("{id}", str(number))
             equal(caller.call(method, path, operation, right_body(operation, daemon)), 403 if status < 400 else status, name)
         else:
             path = path.replace("{id}", str(number))
@@ -200,6 +201,7 @@ def test_right_calls():
         owner, caller = caller, Caller(daemon)
         walk("useTicket", 200, {"ticket": AUTHORITY.ticket(daemon)})
         walk("getStatus", 200)
+        walk("revoke", 204, number=1, query="?issued=1")
         for name in ("endSession", "getSettings", "setSettings", "release", "changePassword"):
             walk(name, 403, number=1)
         caller = owner

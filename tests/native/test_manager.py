@@ -30,7 +30,7 @@ from case import TOP, Deadline, Failure, check, equal, scratch
 from daemon import PASSWORD, USER, Daemon
 from manager import ADMIN, ADMIN_PASSWORD, Manager, Person
 from netns import Net
-from test_web import claim_code, frame, message
+from test_web import Ended, claim_code, frame, handshake, message
 
 
 MANAGER = os.path.join(TOP, "userland", "manager")
@@ -534,10 +534,21 @@ def test_opens_a_target():
 SECRET = "purple monkey dishwasher"
 # What each may: everybody (a), who is logged in (p), administrators (m).
 ACCESS = {"getState": "a", "claim": "a", "logIn": "a", "logOut": "p", "getAccount": "p", "changePassword": "p",
-          "getTargets": "p", "openTarget": "p", "getDevices": "m", "adopt": "m", "release": "m", "getSettings": "m",
+          "getTargets": "p", "openTarget": "p", "endSessions": "m", "getDevices": "m", "adopt": "m", "release": "m", "getSettings": "m",
           "setSettings": "m", "getUsers": "m", "addUser": "m", "setUserType": "m", "setUserPassword": "m",
           "removeUser": "m", "getGroups": "m", "addGroup": "m", "setGroup": "m", "removeGroup": "m", "getSets": "m",
           "addSet": "m", "setSet": "m", "removeSet": "m", "getAudit": "m"}
+
+
+def closed(console):
+    """How a WebSocket ends: its code and reason, None and "" without."""
+    try:
+        while True:
+            kind, data = message(console)
+            if kind == 8:
+                return struct.unpack(">H", data[:2])[0], data[2:].decode()
+    except (Ended, ssl.SSLError, ConnectionError):
+        return None, ""
 
 
 def log_in(manager, name, secret=SECRET):
@@ -621,6 +632,38 @@ def test_users_and_their_targets():
         what = {event["what"] for event in admin.ask("GET", "audit")[1]["events"]}
         check({"add user", "change user", "set password", "remove user", "user group", "target set", "remove user group",
                "remove target set"} <= what, str(what))
+
+
+def test_sessions_are_ended():
+    """By an administrator, whose name the person is told; and with the user, whose unused Tickets are taken back."""
+    with Wire() as wire:
+        manager = wire.manager()
+        admin, device = manager.claimed(), wire.device()
+        found, ann = adopted(admin), add_user(admin, "ann", "user")
+        status, racks = admin.ask("POST", "sets", {"name": "Racks", "targets": [found["id"]]})
+        equal(admin.ask("POST", "groups", {"name": "Night", "users": ["ann"], "sets": [racks["id"]]})[0], 200)
+        ticket = lambda: ann.ask("POST", f"targets/{found['id']}/ticket")[1]["ticket"]  # noqa: E731
+        guest = Person(device)
+        equal(guest.ask("POST", "ticket", {"ticket": ticket()})[0], 200)
+        for ended in (False, True):
+            with guest.console() as console:
+                handshake(console)
+                admin.await_device(lambda it: len(it["status"]["sessions"]) == 1, "the session in the Manager's list")
+                target = ann.ask("GET", "targets")[1]["targets"][0]
+                equal((target["state"], target["users"]), ("active", ["ann"]))
+                unused = ticket()
+                if ended:
+                    equal(admin.ask("DELETE", "users/ann"), (204, None))
+                    equal(closed(console)[0], None, "a log-in that ended")
+                else:
+                    equal(admin.ask("DELETE", f"targets/{found['id']}/sessions"), (204, None))
+                    equal(closed(console), (1000, f"disconnected by {ADMIN}"))
+                    equal(Person(device).ask("POST", "ticket", {"ticket": unused})[0], 200)
+        equal(guest.ask("GET", "status")[0], 401)
+        status, answer = Person(device).ask("POST", "ticket", {"ticket": unused})
+        equal(status, 403)
+        check("taken back" in answer["error"], answer)
+        equal(admin.ask("DELETE", f"targets/{'0' * 64}/sessions")[0], 404)
 
 
 def test_own_password():

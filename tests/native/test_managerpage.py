@@ -8,7 +8,7 @@ import os
 
 from case import BUILD, TOP, Process, check, equal
 from manager import ADMIN, ADMIN_PASSWORD
-from test_manager import Wire
+from test_manager import SECRET, Wire, add_user, adopted
 from test_web import claim_code
 
 SHOTS = os.path.join(BUILD, "screenshots")
@@ -64,7 +64,6 @@ def claim(page, manager):
 
 
 def log_in(page, user, password):
-    page.do("press", id="log-out")
     page.do("await-gate", text="Log in")
     page.do("fill", id="user", text=user)
     page.do("fill", id="password", text=password)
@@ -75,13 +74,9 @@ def log_in(page, user, password):
 def test_users_groups_and_sets():
     """An administrator lets a person see one Target and no more, by the page alone."""
     os.makedirs(SHOTS, exist_ok=True)
-    secret = "purple monkey dishwasher"
     with Wire() as wire:
         manager = wire.manager()
         device = wire.device(claim=False)
-        producer = device.producer()
-        producer.ask("mode 640 480")
-        producer.ask("frame full")
         with Page(manager) as page:
             claim(page, manager)
             page.do("await-text", id="list", text="left")
@@ -98,7 +93,7 @@ def test_users_groups_and_sets():
             page.do("fill", id="ask-password", text="short")
             page.do("press", id="ask-go")
             page.do("await-text", id="ask-error", text="8 to 256 characters")
-            page.do("fill", id="ask-password", text=secret)
+            page.do("fill", id="ask-password", text=SECRET)
             page.do("press", id="ask-go")
             page.do("await-row", row="ann", text="View only")
             page.do("press", id="add-set")
@@ -118,11 +113,30 @@ def test_users_groups_and_sets():
             page.do("press", id="ask-go")
             page.do("await-text", id="ask-error", text="last administrator")
             page.do("press", id="ask-cancel")
-            log_in(page, "ann", secret)
+            page.do("press", id="log-out")
+            log_in(page, "ann", SECRET)
             page.do("await-row", row="left", text="See")
             page.do("await-text", id="go-devices", text="")
             page.do("await-text", id="go-users", text="")
             page.shots("manager-targets")
+
+
+def test_view_only_and_disconnected():
+    """Who may only watch opens the Target and cannot press anything; an administrator elsewhere ends it."""
+    os.makedirs(SHOTS, exist_ok=True)
+    with Wire() as wire:
+        manager = wire.manager()
+        admin, device = manager.claimed(), wire.device()
+        producer = device.producer()
+        producer.ask("mode 640 480")
+        producer.ask("frame full")
+        found = adopted(admin)
+        add_user(admin, "ann", "viewonly")
+        racks = admin.ask("POST", "sets", {"name": "Racks", "targets": [found["id"]]})[1]
+        equal(admin.ask("POST", "groups", {"name": "Night", "users": ["ann"], "sets": [racks["id"]]})[0], 200)
+        with Page(manager) as page, Page(manager) as other:
+            log_in(page, "ann", SECRET)
+            page.do("await-row", row="left", text="Idle")
             page.do("errors")
             page.do("follow", name="Open")
             page.do("console", width=640, height=480)
@@ -131,6 +145,15 @@ def test_users_groups_and_sets():
             equal(page.do("disabled", id="ctrl-alt-del"), {"disabled": True})
             equal(page.do("disabled", id="view-only"), {"disabled": True})
             equal(page.do("errors")["errors"], [])
+            log_in(other, ADMIN, ADMIN_PASSWORD)
+            other.do("press", id="go-targets")
+            other.do("await-row", row="left", text="In use")
+            other.shots("manager-in-use")
+            other.do("push", row="left", name="Disconnect")
+            other.do("press", id="ask-go")
+            page.do("await-overlay", text=f"disconnected by {ADMIN}")
+            page.do("shot", file=os.path.join(SHOTS, "device-disconnected.png"))
+            other.do("await-row", row="left", text="Idle")
 
 
 def test_a_device_is_adopted():

@@ -234,6 +234,34 @@ def test_manager_is_away():
             equal(pressed(daemon), USAGE[B])
 
 
+def test_revoked():
+    """What a person's Tickets opened ends on both ports, others' goes on; Tickets that are not used are taken back."""
+    with Office() as office:
+        now = int(time.time())
+        person, other, later = office.person(), Web(office.daemon), office.ticket()
+        equal(office.use(office.ticket(sub="bob"), other)[1], 200)
+        with console(person) as link, rfb.Client(office.daemon, "ann", office.ticket()) as viewer, console(other) as theirs:
+            for path, status in (("guests/ann", 400), ("guests/ann?issued=0", 400), ("guests/ann?issued=x", 400),
+                                 (f"guests/ann?issued={now + 3600}", 400), (f"guests/{'x' * 65}?issued=1", 404),
+                                 (f"guests/ann?issued={int(time.time())}", 204)):
+                equal(office.link.ask(2, "DELETE", f"/api/v1/{path}")[0], status, path)
+            with contextlib.suppress(Ended):
+                while message(link)[0] != 8:
+                    pass
+            try:
+                while True:
+                    viewer.read(1)
+            except rfb.Refused as refused:
+                equal(str(refused), "closed")
+            press(theirs, A)
+            equal(pressed(office.daemon), USAGE[A], "somebody else's key")
+        equal(person.ask("GET", "/api/v1/status")[0], 401)
+        equal(other.ask("GET", "/api/v1/status")[0], 200)
+        office.refused(later, "taken back")
+        office.restart()
+        office.refused(later, "taken back")
+
+
 def test_release_ends_them():
     """Whoever the Manager let in goes with it, on both ports, and its Tickets with them."""
     with Office() as office:

@@ -274,6 +274,27 @@ static void test_clock_goes_back(void **state)
 	assert_int_equal(spent_use(&spent, dir, &third, NOW), SPENT_NOW);
 }
 
+static void test_taken_back(void **state)
+{
+	struct ticket first = until(1, NOW + 60), second = until(2, NOW + 61);
+	struct gate *gate;
+	struct spent spent;
+
+	(void)state;
+	assert_int_equal(spent_load(dir, &spent), 0);
+	assert_int_equal(spent_revoke(&spent, dir, NOW + 60), 0);
+	assert_int_equal(spent_revoke(&spent, dir, NOW), 0);
+	assert_int_equal(spent_load(dir, &spent), 0);
+	assert_int_equal(spent_use(&spent, dir, &first, NOW), SPENT_BEFORE);
+	assert_int_equal(spent_use(&spent, dir, &second, NOW), SPENT_NOW);
+	assert_int_equal(spent_revoke(&spent, "/nowhere", NOW + 61), -1);
+	assert_int_equal(spent_use(&spent, dir, &second, NOW), SPENT_BEFORE);
+	gate = reopen(NULL);
+	assert_null(gate_revoke(gate, time(NULL)));
+	assert_non_null(gate_revoke(gate, time(NULL) + 60));
+	gate_close(gate);
+}
+
 static void test_full(void **state)
 {
 	struct ticket one = until(SPENT_MAX, NOW + 60);
@@ -311,9 +332,9 @@ static void test_not_stored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_once),  CASE(test_whose_keys),    CASE(test_unsound_keys),
-		CASE(test_limit), CASE(test_damaged_files), CASE(test_clock_goes_back),
-		CASE(test_full),  CASE(test_not_stored),
+		CASE(test_once),       CASE(test_whose_keys),	 CASE(test_unsound_keys),
+		CASE(test_limit),      CASE(test_damaged_files), CASE(test_clock_goes_back),
+		CASE(test_taken_back), CASE(test_full),		 CASE(test_not_stored),
 	};
 
 	return cmocka_run_group_tests(tests, open_dir, close_dir);

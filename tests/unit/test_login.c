@@ -133,11 +133,13 @@ static void test_those_without_a_right_end(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(login_begin(*state, "ann", i + 1, tokens[i]));
 	assert_int_equal(find(*state, tokens[1])->rights, 2);
-	login_end_without(*state, 2);
+	login_end_without(*state, "bob", 2);
+	assert_non_null(find(*state, tokens[0]));
+	login_end_without(*state, "ann", 2);
 	assert_null(find(*state, tokens[0]));
 	assert_non_null(find(*state, tokens[1]));
 	assert_non_null(find(*state, tokens[2]));
-	login_end_without(*state, 3);
+	login_end_without(*state, NULL, 3);
 	assert_null(find(*state, tokens[1]));
 	assert_non_null(find(*state, tokens[2]));
 }

@@ -63,6 +63,7 @@ static const struct api_route routes[] = {
 	/* A renewal needs no login: manager.h. */
 	{ { WEB_POST, "/api/v1/adoption", 2 * WEB_BODY }, ACCESS_ALL, api_run_adopt, 0, { NULL } },
 	{ { WEB_PUT, "/api/v1/certificate", WEB_BODY }, ACCESS_MANAGER, api_run_certificate, 0, { NULL } },
+	{ { WEB_DELETE, "/api/v1/guests/*", 0 }, ACCESS_MANAGER, api_run_revoke, 0, { NULL } },
 	{ { WEB_DELETE, "/api/v1/adoption", 0 }, ACCESS_SETTING, api_run_release, 0, { NULL } },
 	{ { WEB_GET, "/api/v1/settings", 0 }, ACCESS_SETTING, api_run_get_settings, 0, { NULL } },
 	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, ACCESS_SETTING, api_run_put_settings, 0, { NULL } },
@@ -149,7 +150,9 @@ bool api_check_manager(struct api *api, struct web_request *request)
 		web_check_body(request);
 	request->rights = RIGHT_OWNER;
 	adoption = manager_adoption(api->manager);
-	snprintf(request->user, sizeof(request->user), "%s", adoption ? adoption->name : "");
+	/* By whom there, or it itself. */
+	if (!*request->user && adoption)
+		snprintf(request->user, sizeof(request->user), "%s", adoption->name);
 	adoption_free(adoption);
 	return !request->status;
 }
@@ -242,6 +245,7 @@ void api_tell_owner(struct api *api)
 void api_job_effects(struct api *api, const struct job *job, uint32_t login)
 {
 	api_manage_effects(api, job);
+	api_ticket_effects(api, job);
 	if (job->result != ACCOUNT_OK)
 		return;
 	if (job->type == JOB_CLAIM)

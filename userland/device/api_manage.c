@@ -182,13 +182,14 @@ static void apply(struct api *api, const struct settings *settings)
 
 static void released(struct api *api)
 {
-	struct bus_request ask = { .type = BUS_RELEASED, .fd = -1 };
+	struct bus_request ask = { .type = BUS_GUESTS, .fd = -1 };
 
 	if (!account_claimed(api->accounts))
 		login_end_others(api->logins, NULL, 0);
-	login_end_without(api->logins, RIGHT_OWNER);
+	login_end_without(api->logins, NULL, RIGHT_OWNER);
 	if (!bus_ask(api->bus, &ask))
 		log_error("api: sessions by Ticket go on, the Device is busy: disconnect them");
+	api_tell_owner(api);
 	link_restart(api->link, &api->settings);
 }
 

@@ -15,7 +15,9 @@ bool api_submit(struct api *api, struct web_request *request, struct job *job);
 
 void api_run_ticket(struct api *api, struct web_request *request);
 void api_run_ticket_keys(struct api *api, struct web_request *request);
-/* Of JOB_TICKET and JOB_TICKET_KEYS. */
+void api_run_revoke(struct api *api, struct web_request *request);
+/* Of JOB_TICKET, JOB_TICKET_KEYS and JOB_REVOKE. */
+void api_ticket_effects(struct api *api, const struct job *job);
 void api_ticket_done(struct api *api, struct web_request *request, const struct job *job);
 
 void api_run_adopt(struct api *api, struct web_request *request);

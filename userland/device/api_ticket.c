@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/rights.h"
 #include "lib/log.h"
 
 void api_run_ticket(struct api *api, struct web_request *request)
@@ -35,6 +36,39 @@ void api_run_ticket_keys(struct api *api, struct web_request *request)
 		free(job.text);
 }
 
+void api_run_revoke(struct api *api, struct web_request *request)
+{
+	struct job job = { .id = request->id, .type = JOB_REVOKE };
+	size_t len = strlen(request->parameter);
+	uint64_t issued;
+
+	if (!body_query(request->query, strlen(request->query), "issued", &issued) || !issued ||
+	    issued > INT64_MAX - TICKET_LONGEST_S) {
+		web_error(request, 400, "The parameter issued is a time in seconds since 1970.");
+		return;
+	}
+	if (len > USER_NAME_MAX) {
+		web_error(request, 404, "Nobody has such a name.");
+		return;
+	}
+	memcpy(job.user, request->parameter, len + 1);
+	job.issued = (int64_t)issued;
+	api_submit(api, request, &job);
+}
+
+/* Also when it could not be stored: whoever is in is to be out. */
+void api_ticket_effects(struct api *api, const struct job *job)
+{
+	struct bus_request ask = { .type = BUS_GUESTS, .fd = -1 };
+
+	if (job->type != JOB_REVOKE)
+		return;
+	memcpy(ask.user, job->user, sizeof(ask.user));
+	login_end_without(api->logins, job->user, RIGHT_OWNER);
+	if (!bus_ask(api->bus, &ask))
+		log_error("api: the sessions of %s go on, the Device is busy: disconnect them", job->user);
+}
+
 void api_ticket_done(struct api *api, struct web_request *request, const struct job *job)
 {
 	static const int statuses[] = {
@@ -52,4 +86,5 @@ void api_ticket_done(struct api *api, struct web_request *request, const struct 
 		web_error(request, job->why == gate_unstored ? 500 : 400, job->why);
 	else
 		web_answer(request, 204, NULL);
+	request->logins_changed |= job->type == JOB_REVOKE;
 }

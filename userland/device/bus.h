@@ -27,7 +27,7 @@ enum bus_request_type {
 	BUS_DISCONNECT, /* end session_id; its person is told by user */
 	BUS_PASSWORD,	/* user has a new one: end the sessions that the old one opened */
 	BUS_OWNER,	/* this Device has another owner or Manager now */
-	BUS_RELEASED,	/* the Manager has released it: end the sessions that its Tickets opened */
+	BUS_GUESTS,	/* the Manager takes back what user's Tickets opened, or with no user everybody's */
 	BUS_SETTINGS,	/* settings hold from now on */
 };
 

@@ -144,6 +144,19 @@ int gate_forget_keys(struct gate *gate)
 	return error;
 }
 
+const char *gate_revoke(struct gate *gate, int64_t issued)
+{
+	int error;
+
+	/* Later ones would be refused that nobody has given yet. */
+	if (issued > time(NULL) + TICKET_SKEW_S)
+		return "That is in the future: the clocks of Manager and Device differ by more than 30 seconds.";
+	pthread_mutex_lock(&gate->mutex);
+	error = spent_revoke(&gate->spent, gate->state_dir, issued + TICKET_LONGEST_S);
+	pthread_mutex_unlock(&gate->mutex);
+	return error ? gate_unstored : NULL;
+}
+
 /* With the mutex held. NULL: it is good. */
 static const char *check(struct gate *gate, const char *text, size_t len, int64_t now, struct ticket *ticket)
 {
@@ -174,7 +187,7 @@ static enum gate_result spend(struct gate *gate, const struct ticket *ticket, in
 		*why = NULL;
 		return GATE_OPEN;
 	case SPENT_BEFORE:
-		*why = "The Ticket was used before: open the Target in the Manager again.";
+		*why = "The Ticket was used before or taken back: open the Target in the Manager again.";
 		return GATE_REFUSED;
 	case SPENT_FULL:
 		*why = "Too many Tickets were used in the last two minutes. Wait a while, then try again.";

@@ -30,6 +30,10 @@ extern const char gate_unstored[];
 /* This Device has no Manager any more. 0, or -1 after logging why. */
 int gate_forget_keys(struct gate *gate);
 
+/* Takes back what was issued at that time or before, by the Manager's clock, whoever it is for: who has not used his
+ * asks for another. NULL, or what is wrong; gate_unstored. */
+const char *gate_revoke(struct gate *gate, int64_t issued);
+
 /* peer: where it comes from, for the limit. *ticket: what it permits. *why: if it does not, a sentence that lives on. */
 enum gate_result gate_admit(struct gate *gate, const struct sockaddr *peer, const char *text, size_t len,
 			    struct ticket *ticket, const char **why);

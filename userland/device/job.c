@@ -92,6 +92,9 @@ static void run(const struct job_stores *stores, struct job *job)
 	case JOB_TICKET_KEYS:
 		set_keys(stores->gate, job);
 		break;
+	case JOB_REVOKE:
+		job->why = gate_revoke(stores->gate, job->issued);
+		break;
 	case JOB_ADOPT:
 		job->adopted = manager_adopt(stores->manager, job->adoption, job->logged_in, &job->why);
 		break;

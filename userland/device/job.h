@@ -23,6 +23,7 @@ enum job_type {
 	JOB_PASSWORD,
 	JOB_TICKET,
 	JOB_TICKET_KEYS,
+	JOB_REVOKE,
 	JOB_ADOPT,
 	JOB_RELEASE,
 	JOB_SETTINGS
@@ -35,7 +36,8 @@ struct job {
 	char user[USER_NAME_MAX + 1]; /* JOB_PASSWORD: who is logged in; else who it was about, after */
 	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* as the request gives them; wiped once done */
 	enum account_result result;
-	char *text; /* JOB_TICKET: it, JOB_TICKET_KEYS: them, as JSON; malloc'd; passes ownership */
+	char *text;	/* JOB_TICKET: it, JOB_TICKET_KEYS: them, as JSON; malloc'd; passes ownership */
+	int64_t issued; /* JOB_REVOKE: of user's Tickets */
 	/* JOB_TICKET */
 	struct ticket ticket;
 	enum gate_result admitted;

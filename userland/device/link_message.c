@@ -22,7 +22,8 @@ static bool take(const json_t *request, const char *name, char *to, size_t size)
 
 static const char *take_request(const json_t *request, struct link_message *message)
 {
-	const json_t *id = json_object_get(request, "id"), *body = json_object_get(request, "body");
+	const json_t *id = json_object_get(request, "id"), *body = json_object_get(request, "body"),
+		     *by = json_object_get(request, "by");
 
 	message->type = LINK_REQUEST;
 	if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > ID_MAX)
@@ -31,8 +32,10 @@ static const char *take_request(const json_t *request, struct link_message *mess
 	if (!take(request, "method", message->method, sizeof(message->method)) ||
 	    !take(request, "path", message->path, sizeof(message->path)))
 		return "A request's method and path are short strings.";
-	if (json_object_size(request) != (body ? 4 : 3))
-		return "A request has id, method, path and body, and nothing else.";
+	if (by && !take(request, "by", message->by, sizeof(message->by)))
+		return "Who asks for a request is a short string.";
+	if (json_object_size(request) != 3u + !!body + !!by)
+		return "A request has id, method, path, by and body, and nothing else.";
 	if (!body)
 		return NULL;
 	message->body = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);

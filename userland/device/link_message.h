@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/user.h"
+
 #define LINK_MESSAGE_MAX 65536
 
 enum link_message_type { LINK_WELCOME, LINK_REQUEST };
@@ -15,7 +17,8 @@ struct link_message {
 	/* LINK_REQUEST */
 	uint64_t id;
 	char method[8], path[128];
-	char *body; /* JSON, malloc'd; NULL: none */
+	char by[USER_NAME_MAX + 1]; /* who asks for it there; may be empty */
+	char *body;		    /* JSON, malloc'd; NULL: none */
 };
 
 /* NULL and *message, whose body is to be freed, or what is wrong, for the Manager's log. */

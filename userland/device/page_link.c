@@ -80,6 +80,7 @@ static struct page_order *order_new(struct page *page, uint64_t key, const struc
 	order->key = key;
 	request = &order->request;
 	request->id = web_next_id(page->web);
+	memcpy(request->user, message->by, sizeof(request->user));
 	request->method = method_of(message->method);
 	memcpy(request->path, message->path, path);
 	if (message->path[path])

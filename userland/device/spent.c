@@ -96,6 +96,13 @@ static void forget(struct spent *spent, int64_t now)
 	}
 }
 
+int spent_revoke(struct spent *spent, const char *state_dir, int64_t expires)
+{
+	if (expires > spent->horizon)
+		spent->horizon = expires;
+	return store(spent, state_dir);
+}
+
 enum spent_result spent_use(struct spent *spent, const char *state_dir, const struct ticket *ticket,
 			    int64_t now)
 {

@@ -26,6 +26,8 @@ enum spent_result {
 
 /* STATE_DIR/tickets; there may be none. 0, or -1 after logging why: to go on without it would take Tickets twice. */
 int spent_load(const char *state_dir, struct spent *spent);
+/* Whatever expires at that time or before is good no more. 0, or -1 after logging why: then it was not stored. */
+int spent_revoke(struct spent *spent, const char *state_dir, int64_t expires);
 /* ticket was found good at now. */
 enum spent_result spent_use(struct spent *spent, const char *state_dir, const struct ticket *ticket,
 			    int64_t now);

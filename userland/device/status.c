@@ -136,14 +136,15 @@ static void end_sessions_of(struct server *server, const char *user)
 }
 
 /* Browsers' end with their logins, as above. */
-static void end_sessions_by_ticket(struct server *server)
+static void end_guests(struct server *server, const char *user)
 {
 	struct session *session, *next;
 
 	for (session = server->sessions; session; session = next) {
 		next = session->next;
-		if (!session->guest.relay && !(session->guest.rights & RIGHT_OWNER))
-			session_end(session, "the Manager that let them in has released this Device");
+		if (!session->guest.relay && !(session->guest.rights & RIGHT_OWNER) &&
+		    (!*user || !strcmp(session->guest.user, user)))
+			session_end(session, "the Manager took the permission back");
 	}
 }
 
@@ -197,9 +198,8 @@ static void take(struct server *server, const struct bus_request *request)
 	case BUS_PASSWORD:
 		end_sessions_of(server, request->user);
 		break;
-	case BUS_RELEASED:
-		end_sessions_by_ticket(server);
-		beacon_changed(server->beacon);
+	case BUS_GUESTS:
+		end_guests(server, request->user);
 		break;
 	case BUS_OWNER:
 		beacon_changed(server->beacon);

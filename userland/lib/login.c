@@ -143,9 +143,12 @@ void login_end_others(struct login_table *table, const char *user, uint32_t keep
 	}
 }
 
-void login_end_without(struct login_table *table, unsigned rights)
+void login_end_without(struct login_table *table, const char *user, unsigned rights)
 {
-	for (unsigned i = 0; i < LOGINS; i++)
-		if (table->logins[i].id && (table->logins[i].rights & rights) != rights)
-			end(&table->logins[i]);
+	for (unsigned i = 0; i < LOGINS; i++) {
+		struct login *login = &table->logins[i];
+
+		if (login->id && (login->rights & rights) != rights && (!user || !strcmp(login->user, user)))
+			end(login);
+	}
 }

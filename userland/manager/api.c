@@ -34,6 +34,7 @@ static const struct api_route routes[] = {
 	{ { WEB_POST, "/api/v1/password", WEB_BODY }, PERMISSION_LEAVE, api_run_password },
 	{ { WEB_GET, "/api/v1/targets", 0 }, PERMISSION_OPEN, api_run_targets },
 	{ { WEB_POST, "/api/v1/targets/*/ticket", 0 }, PERMISSION_OPEN, api_run_ticket },
+	{ { WEB_DELETE, "/api/v1/targets/*/sessions", 0 }, PERMISSION_MANAGE, api_run_end_sessions },
 	{ { WEB_GET, "/api/v1/devices", 0 }, PERMISSION_MANAGE, api_run_devices },
 	{ { WEB_POST, "/api/v1/devices/*/adoption", WEB_BODY }, PERMISSION_MANAGE, api_run_adopt },
 	{ { WEB_DELETE, "/api/v1/devices/*/adoption", 0 }, PERMISSION_MANAGE, api_run_release },

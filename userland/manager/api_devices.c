@@ -308,6 +308,7 @@ static void released(void *arg, int status, const json_t *body)
 
 void api_run_release(struct api *api, struct web_request *request)
 {
+	const struct link_question release = { "DELETE", "/api/v1/adoption", request->user, NULL };
 	struct fleet_device *device = api_device_of(api, request);
 	struct call *call;
 	uint64_t without;
@@ -328,7 +329,7 @@ void api_run_release(struct api *api, struct web_request *request)
 		memcpy(call->id, device->id, sizeof(call->id));
 		if (without)
 			api_submit(api->quick, call, request);
-		else if (!link_ask(device->link, "DELETE", "/api/v1/adoption", NULL, released, call)) {
+		else if (!link_ask(device->link, &release, released, call)) {
 			free(call);
 			web_error(request, 503, "The Device has too much to do: try again.");
 		}
@@ -390,10 +391,12 @@ static void read_before_push(void *arg, int status, const json_t *body)
 	json_t *settings = json_loads(push->api->wanted, 0, NULL), *name = json_object_get(body, "name");
 
 	if (device && device->link && status == 200 && json_is_string(name) && settings) {
+		const struct link_question put = { "PUT", "/api/v1/settings", NULL, settings };
+
 		push->revision = push->api->revision;
 		json_object_set_new(settings, "revision", json_integer(push->revision));
 		json_object_set(settings, "name", name);
-		if (link_ask(device->link, "PUT", "/api/v1/settings", settings, pushed, push))
+		if (link_ask(device->link, &put, pushed, push))
 			return;
 	} else {
 		json_decref(settings);
@@ -403,6 +406,7 @@ static void read_before_push(void *arg, int status, const json_t *body)
 
 static void push_settings(struct api *api, struct fleet_device *device)
 {
+	static const struct link_question get = { "GET", "/api/v1/settings", NULL, NULL };
 	struct push *push;
 
 	if (!api->revision || device->settings_revision == api->revision)
@@ -412,7 +416,7 @@ static void push_settings(struct api *api, struct fleet_device *device)
 		return;
 	push->api = api;
 	memcpy(push->id, device->id, sizeof(push->id));
-	if (!link_ask(device->link, "GET", "/api/v1/settings", NULL, read_before_push, push))
+	if (!link_ask(device->link, &get, read_before_push, push))
 		free(push);
 }
 

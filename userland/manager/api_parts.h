@@ -110,6 +110,9 @@ void api_run_get_settings(struct api *api, struct web_request *request);
 void api_run_put_settings(struct api *api, struct web_request *request);
 void api_run_targets(struct api *api, struct web_request *request);
 void api_run_ticket(struct api *api, struct web_request *request);
+void api_run_end_sessions(struct api *api, struct web_request *request);
+/* Ends what user's Tickets opened on the Devices that are linked, and takes back those that are not used. by: who asks. */
+void api_revoke(struct api *api, const char *user, const char *by);
 /* Of all Devices that are linked: those whose certificate is about to expire get another. */
 void api_renew_due(struct api *api);
 /* Tells a Device that is linked which keys are good. */

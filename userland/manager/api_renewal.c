@@ -79,7 +79,7 @@ static void renew(struct api *api, struct fleet_device *device)
 {
 	X509 *before = link_certificate(device->link);
 	struct renewal *renewal = calloc(1, sizeof(*renewal));
-	json_t *body = NULL;
+	struct link_question put = { .method = "PUT", .path = "/api/v1/certificate" };
 
 	device->renew = certificate_now() + RETRY_S;
 	if (!renewal)
@@ -88,8 +88,8 @@ static void renew(struct api *api, struct fleet_device *device)
 	memcpy(renewal->id, device->id, sizeof(renewal->id));
 	renewal->certificate = ca_issue_device(api->stores.ca, X509_get0_pubkey(before), device->id,
 					       device->name, ca_starts(before));
-	body = body_of(renewal->certificate);
-	if (!body || !link_ask(device->link, "PUT", "/api/v1/certificate", body, brought, renewal))
+	put.body = body_of(renewal->certificate);
+	if (!put.body || !link_ask(device->link, &put, brought, renewal))
 		renewal_free(renewal);
 }
 

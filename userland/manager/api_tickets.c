@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/crypto.h>
 
@@ -125,6 +126,50 @@ void api_run_ticket(struct api *api, struct web_request *request)
 	api_submit(api->quick, call, request);
 }
 
+/* ---- taking back ---- */
+
+void api_revoke(struct api *api, const char *user, const char *by)
+{
+	char path[96];
+	const struct link_question drop = { "DELETE", path, by, NULL };
+
+	snprintf(path, sizeof(path), "/api/v1/guests/%s?issued=%lld", user, (long long)time(NULL));
+	for (struct fleet_device *device = api->fleet.devices; device; device = device->next)
+		if (device->link && !link_ask(device->link, &drop, NULL, NULL))
+			log_warn("link: \"%s\" has too much to do: sessions of %s may go on there",
+				 device->name, user);
+}
+
+/* Each is told by whom. */
+void api_run_end_sessions(struct api *api, struct web_request *request)
+{
+	struct fleet_device *device = api_device_of(api, request);
+	const json_t *session;
+	bool asked = true;
+	size_t i;
+
+	if (!device)
+		return;
+	if (!device->link) {
+		web_error(request, 409, "The Device is not connected.");
+		return;
+	}
+	json_array_foreach(json_object_get(device->status, "sessions"), i, session)
+	{
+		char path[48];
+		const struct link_question drop = { "DELETE", path, request->user, NULL };
+
+		snprintf(path, sizeof(path), "/api/v1/sessions/%lld",
+			 (long long)json_integer_value(json_object_get(session, "id")));
+		asked = link_ask(device->link, &drop, NULL, NULL) && asked;
+	}
+	api_event(api, request->user, "end sessions", device->id, asked ? "Done." : "Some: too many.");
+	if (asked)
+		web_answer(request, 204, NULL);
+	else
+		web_error(request, 503, "The Device has too much to do: try again.");
+}
+
 /* ---- keys ---- */
 
 struct push {
@@ -155,12 +200,13 @@ static void pushed(void *arg, int status, const json_t *body)
 void api_push_keys(struct api *api, struct fleet_device *device)
 {
 	struct push *push = calloc(1, sizeof(*push));
+	struct link_question put = { .method = "PUT", .path = "/api/v1/ticket-keys" };
 
 	if (!push)
 		return;
 	push->api = api;
 	memcpy(push->id, device->id, sizeof(push->id));
-	if (!link_ask(device->link, "PUT", "/api/v1/ticket-keys", signer_keys(api->stores.signer), pushed,
-		      push))
+	put.body = signer_keys(api->stores.signer);
+	if (!link_ask(device->link, &put, pushed, push))
 		free(push);
 }

@@ -55,8 +55,10 @@ static void answer(struct call *call, struct web_request *request, const char *w
 /* What he was logged in as holds no more. */
 static void answer_and_end(struct call *call, struct web_request *request, const char *what)
 {
-	if (call->result == ACCOUNT_OK)
+	if (call->result == ACCOUNT_OK) {
 		login_end_others(call->api->logins, call->whom, 0);
+		api_revoke(call->api, call->whom, call->user);
+	}
 	answer(call, request, what);
 }
 

@@ -176,8 +176,7 @@ void link_refuse(struct link *link, unsigned code, const char *why)
 	lws_callback_on_writable(link->wsi);
 }
 
-bool link_ask(struct link *link, const char *method, const char *path, json_t *body, link_done_fn *done,
-	      void *arg)
+bool link_ask(struct link *link, const struct link_question *ask, link_done_fn *done, void *arg)
 {
 	struct question *question = NULL;
 
@@ -185,18 +184,25 @@ bool link_ask(struct link *link, const char *method, const char *path, json_t *b
 		if (!link->questions[i].id)
 			question = &link->questions[i];
 	if (!question || link->close_code) {
-		json_decref(body);
+		json_decref(ask->body);
 		return false;
 	}
 	*question = (struct question){ ++link->last_id, done, arg };
-	send_json(link, json_pack("{s:{s:I, s:s, s:s, s:o*}}", "request", "id", (json_int_t)question->id,
-				  "method", method, "path", path, "body", body));
+	send_json(link,
+		  json_pack("{s:{s:I, s:s, s:s, s:s*, s:o*}}", "request", "id", (json_int_t)question->id,
+			    "method", ask->method, "path", ask->path, "by", ask->by, "body", ask->body));
 	return true;
 }
 
 X509 *link_certificate(const struct link *link)
 {
 	return link->certificate;
+}
+
+static void answer(const struct question *question, int status, const json_t *body)
+{
+	if (question->done)
+		question->done(question->arg, status, body);
 }
 
 static void take_response(struct link *link, const struct link_message *message)
@@ -207,7 +213,7 @@ static void take_response(struct link *link, const struct link_message *message)
 		if (!question.id || question.id != message->id)
 			continue;
 		link->questions[i].id = 0;
-		question.done(question.arg, message->status, message->body);
+		answer(&question, message->status, message->body);
 		return;
 	}
 	link_refuse(link, LWS_CLOSE_STATUS_POLICY_VIOLATION, "A response to what nobody asked.");
@@ -294,7 +300,8 @@ static void challenge(struct link *link, struct link *old)
 	link->rival = old;
 	old->rival = link;
 	lws_sul_schedule(web_context(link->web), 0, &link->timer, rival_silent, CLONE_S * LWS_USEC_PER_SEC);
-	link_ask(old, "GET", "/api/v1/settings", NULL, rival_answered, old);
+	link_ask(old, &(struct link_question){ .method = "GET", .path = "/api/v1/settings" }, rival_answered,
+		 old);
 }
 
 static void take_hello(struct link *link, const struct link_message *message)
@@ -457,7 +464,7 @@ static void destroy(struct link *link)
 	leave_device(link);
 	for (unsigned i = 0; i < LINK_REQUESTS; i++)
 		if (link->questions[i].id)
-			link->questions[i].done(link->questions[i].arg, 0, NULL);
+			answer(&link->questions[i], 0, NULL);
 	if (link->rival) {
 		struct link *rival = link->rival;
 

@@ -29,9 +29,15 @@ int link_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 /* Status 0: the connection ended first. body is borrowed, NULL: none. */
 typedef void link_done_fn(void *arg, int status, const json_t *body);
-/* Asks the Device; takes body, which may be NULL. done is called once, later. false, and it is not: too many wait. */
-bool link_ask(struct link *link, const char *method, const char *path, json_t *body, link_done_fn *done,
-	      void *arg);
+/* What a Device is asked. */
+struct link_question {
+	const char *method, *path;
+	const char *by; /* who asks for it here; NULL: nobody */
+	json_t *body;	/* taken; NULL: none */
+};
+
+/* done (NULL: nobody waits) is called once, later. false, and it is not: too many wait. */
+bool link_ask(struct link *link, const struct link_question *question, link_done_fn *done, void *arg);
 /* The one that the Device shows; borrowed. */
 X509 *link_certificate(const struct link *link);
 /* Ends it with a sentence. */

@@ -20,4 +20,5 @@ export const removeUser = (name) => call("DELETE", `users/${name}`);
 export const all = (what) => call("GET", what);
 export const put = (what, id, body) => (id ? call("PUT", `${what}/${id}`, body) : call("POST", what, body));
 export const remove = (what, id) => call("DELETE", `${what}/${id}`);
+export const endSessions = (id) => call("DELETE", `targets/${id}/sessions`);
 export const release = (id) => call("DELETE", `devices/${id}/adoption`);

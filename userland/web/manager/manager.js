@@ -23,7 +23,7 @@ function leave() {
 	at("manager").hidden = true;
 }
 
-async function go(name) {
+async function go(name, type) {
 	if (current)
 		PAGES[current].close();
 	current = name;
@@ -35,7 +35,7 @@ async function go(name) {
 			at(`go-${page}`).removeAttribute("aria-current");
 	}
 	at("notice").textContent = "";
-	await PAGES[name].open(choose);
+	await PAGES[name].open(choose, type);
 }
 
 async function choose() {
@@ -46,7 +46,9 @@ async function choose() {
 		at("who").textContent = user;
 		at("go-devices").hidden = at("go-users").hidden = !administrator;
 		at("manager").hidden = false;
-		await go(administrator ? "devices" : "targets");
+		for (const name of Object.keys(PAGES))
+			at(`go-${name}`).onclick = () => go(name, type).catch(choose);
+		await go(administrator ? "devices" : "targets", type);
 		hideGate();
 	} catch (error) {
 		leave();
@@ -60,9 +62,6 @@ async function choose() {
 			setTimeout(choose, SOON_MS);
 	}
 }
-
-for (const name of Object.keys(PAGES))
-	at(`go-${name}`).onclick = () => go(name).catch(choose);
 
 at("own-password").onclick = () => ask({
 	title: "Your password",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The Targets that a person may open, and opening one.
 
+import { ask } from "./dialog.js";
 import * as fleet from "./fleet.js";
 import { noPicture, size } from "./reason.js";
 import { button, cell, state } from "./table.js";
@@ -11,6 +12,7 @@ const at = (id) => document.getElementById(id);
 let timer = 0;
 let onLost = null;
 let shown = "";
+let administrator = false;
 
 // The tab comes first: after waiting, browsers do not believe any more that a person pressed.
 export async function openTarget(id) {
@@ -36,6 +38,16 @@ function stateOf(target) {
 	return target.state === "active" ? state("In use", "waiting") : state("Idle", "good");
 }
 
+function askToDisconnect(target) {
+	ask({
+		title: `Disconnect ${target.users.join(", ")}`,
+		text: "All sessions at this Target end, and their people are told that it was you. Whoever may, can open it again.",
+		go: "Disconnect",
+		fields: [],
+		act: () => fleet.endSessions(target.id),
+	});
+}
+
 function addRow(target) {
 	const row = at("target-list").insertRow();
 	const capture = target.state !== "unavailable" && target.capture;
@@ -47,6 +59,8 @@ function addRow(target) {
 	cell(row, capture ? noPicture(capture)?.[0] || size(capture) : "");
 	cell(row, control ? "See and control" : "See");
 	row.insertCell().append(button("Open", () => openTarget(target.id)));
+	if (administrator && target.state === "active")
+		row.lastChild.append(button("Disconnect", () => askToDisconnect(target)));
 }
 
 function show(targets) {
@@ -75,8 +89,9 @@ async function look() {
 	timer = setTimeout(look, LOOK_MS);
 }
 
-export async function open(lost) {
+export async function open(lost, type) {
 	onLost = lost;
+	administrator = type === "administrator";
 	shown = "";
 	show((await fleet.targets()).targets);
 	timer = setTimeout(look, LOOK_MS);
