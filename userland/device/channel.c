@@ -453,7 +453,7 @@ void channel_drop_user(struct server *server, const char *user)
 
 	for (c = server->channel->connections; c; c = next) {
 		next = c->next;
-		if (!c->guest.relay && !strcmp(c->hs.user, user))
+		if (!c->guest.relay && (!*user || !strcmp(c->hs.user, user)))
 			drop(c);
 	}
 }

@@ -69,7 +69,8 @@ struct server {
 /* channel.c: 0 or -1 after logging why. */
 int channel_open(struct server *server, const struct identity *identity);
 void channel_close(struct server *server);
-/* Drops connections of user that are about to become sessions, or to have their password checked. */
+/* Drops connections of user, or with "" of everybody, that are about to become sessions, or to have their password or
+ * Ticket checked. */
 void channel_drop_user(struct server *server, const char *user);
 /* A logged-in person's RFB connection, relayed from port 443. Takes fd. */
 void channel_relay(struct server *server, int fd, const struct guest *guest);

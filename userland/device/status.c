@@ -146,6 +146,7 @@ static void end_guests(struct server *server, const char *user)
 		    (!*user || !strcmp(session->guest.user, user)))
 			session_end(session, "the Manager took the permission back");
 	}
+	channel_drop_user(server, user);
 }
 
 static void relay(struct server *server, const struct bus_request *request)
