@@ -295,6 +295,29 @@ def authority_of(manager):
     return authority
 
 
+def test_more_devices_than_guests():
+    """Links take no place of the people's: 520 from one address, and a person still gets an answer."""
+    with Wire() as wire, scratch("peers") as folder:
+        manager = wire.manager()
+        admin = manager.claimed()
+        manager.stop()
+        authority = authority_of(manager)
+        keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(520)]
+        with contextlib.closing(sqlite3.connect(os.path.join(manager.state, "manager.db"))) as store:
+            store.executemany("INSERT INTO devices VALUES (?, 'rack', '10.1.0.9', 443, '', '', 'adopted', '', 1, 2, '', '', 0)",
+                              [(hash_of(key.public_key()),) for key in keys])
+            store.commit()
+        manager.start()
+        equal(admin.ask("POST", "login", {"user": ADMIN, "password": ADMIN_PASSWORD})[0], 200)
+        with contextlib.ExitStack() as links:
+            for number, key in enumerate(keys):
+                peer = links.enter_context(Peer(manager, folder, authority, key))
+                peer.say(hello={"id": peer.id, "boot": 1, "version": "0.1", "name": f"rack {number}", "settings_revision": 0})
+                kind, data = message(peer.link)
+                equal((kind, "welcome" in json.loads(data)), (1, True), f"link {number}")
+            equal(len(admin.ask("GET", "devices")[1]["devices"]), 520)
+
+
 def test_strangers_on_the_link():
     """Each is told why it may not be there, and nothing that it says is heard."""
     with Wire() as wire, scratch("peer") as folder:

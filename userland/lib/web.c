@@ -92,6 +92,11 @@ int web_upgrade(struct lws *wsi, const char *path, struct web_caller *caller)
 	return strcmp(uri, path) ? web_refuse(wsi, 404, NULL) : 0;
 }
 
+void web_known(struct lws *wsi)
+{
+	web_guests_remove(web_of(wsi)->guests, wsi);
+}
+
 void web_end(struct lws *wsi)
 {
 	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);

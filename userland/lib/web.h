@@ -77,6 +77,8 @@ unsigned char *web_chunk(struct web *web);
 int web_upgrade(struct lws *wsi, const char *path, struct web_caller *caller);
 /* Refuses a WebSocket with an HTTP status; returns what the filter's callback then returns. */
 int web_refuse(struct lws *wsi, int status, const char *text);
+/* Whoever this is has proved it: it is no guest any more, and takes none of their places. */
+void web_known(struct lws *wsi);
 /* Ends a connection soon. */
 void web_end(struct lws *wsi);
 

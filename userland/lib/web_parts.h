@@ -34,7 +34,7 @@ bool web_header(struct lws *wsi, enum lws_token_indexes token, char *buf, size_t
 /* Who asks, from socket and headers. false: a header is longer than we take. */
 bool web_caller(struct lws *wsi, struct web_caller *caller);
 
-/* Connections in all; a source has a share of them (web_guests.c). */
+/* Connections of guests in all; a source has a share of them (web_guests.c). */
 #define WEB_GUESTS_MAX 512
 
 struct web_guests *web_guests_new(void); /* NULL: out of memory */

@@ -250,6 +250,7 @@ static void accept_link(struct link *link)
 		return;
 	}
 	link->accepted = true;
+	web_known(link->wsi);
 	device->link = link;
 	device->ready = false;
 	device->renew = ca_renewal(link->certificate);
@@ -346,6 +347,8 @@ static void take_message(struct link *link)
 	struct link_message message;
 	const char *wrong = link_message_parse(link->in, link->in_len, &message);
 
+	free(link->in);
+	link->in = NULL;
 	link->in_len = 0;
 	if (wrong)
 		link_refuse(link, LWS_CLOSE_STATUS_POLICY_VIOLATION, wrong);
@@ -360,6 +363,20 @@ static void take_message(struct link *link)
 	link_message_clear(&message);
 }
 
+/* Most messages are short, and there may be ten thousand links: the room grows as it is needed, and goes with each whole
+ * message. */
+static bool take(struct link *link, const void *in, size_t len)
+{
+	char *grown = realloc(link->in, link->in_len + len + 1);
+
+	if (!grown)
+		return false;
+	link->in = grown;
+	memcpy(link->in + link->in_len, in, len);
+	link->in_len += len;
+	return true;
+}
+
 static int receive(struct link *link, const void *in, size_t len)
 {
 	if (link->close_code)
@@ -369,8 +386,8 @@ static int receive(struct link *link, const void *in, size_t len)
 			    "A message is a text of at most 64 KiB.");
 		return 0;
 	}
-	memcpy(link->in + link->in_len, in, len);
-	link->in_len += len;
+	if (!take(link, in, len))
+		return -1;
 	if (lws_is_final_fragment(link->wsi) && !lws_remaining_packet_payload(link->wsi))
 		take_message(link);
 	return 0;
@@ -428,12 +445,8 @@ static int filter(struct lws *wsi)
 	if (web_upgrade(wsi, "/api/v1/link", &caller))
 		return 1;
 	link = calloc(1, sizeof(*link));
-	if (link)
-		link->in = malloc(LINK_MESSAGE_MAX);
-	if (!link || !link->in) {
-		free(link);
+	if (!link)
 		return web_refuse(wsi, 503, NULL);
-	}
 	link->web = web_of(wsi);
 	link->site = web_arg(wsi);
 	link->wsi = wsi;
