@@ -342,6 +342,7 @@ void session_start(struct server *server, struct stream *stream, const struct gu
 {
 	/* Many may have been let in at once. */
 	struct session *session = server->session_count < BUS_SESSIONS ? session_new(server, guest) : NULL;
+	uint8_t manager[CERTIFICATE_ID_SIZE];
 
 	if (!session)
 		goto refuse;
@@ -361,6 +362,8 @@ void session_start(struct server *server, struct stream *stream, const struct gu
 	memcpy(session->in, rest, rest_len);
 	session->in_used = rest_len;
 	log_info("session %u: %s from %s started", session->id, guest->user, guest->peer);
+	if (guest->rights & RIGHT_OWNER && manager_id(server->manager, manager))
+		log_warn("session %u: opened with the owner's password, the Manager being away", session->id);
 	put_server_init(session);
 	check_idle(session);
 	status_changed(server);
