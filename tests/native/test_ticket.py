@@ -99,6 +99,18 @@ def pressed(daemon):
     return key
 
 
+def both_end(link, viewer):
+    """A console and a session on the video port."""
+    with contextlib.suppress(Ended):
+        while message(link)[0] != 8:
+            pass
+    try:
+        while True:
+            viewer.read(1)
+    except rfb.Refused as refused:
+        equal(str(refused), "closed")
+
+
 def test_opens_a_session():
     """A log-in of the Ticket's user that sees and types; nothing that is an owner's."""
     with Office() as office:
@@ -245,14 +257,7 @@ def test_revoked():
                                  (f"guests/ann?issued={now + 3600}", 400), (f"guests/{'x' * 65}?issued=1", 404),
                                  (f"guests/ann?issued={int(time.time())}", 204)):
                 equal(office.link.ask(2, "DELETE", f"/api/v1/{path}")[0], status, path)
-            with contextlib.suppress(Ended):
-                while message(link)[0] != 8:
-                    pass
-            try:
-                while True:
-                    viewer.read(1)
-            except rfb.Refused as refused:
-                equal(str(refused), "closed")
+            both_end(link, viewer)
             press(theirs, A)
             equal(pressed(office.daemon), USAGE[A], "somebody else's key")
         equal(person.ask("GET", "/api/v1/status")[0], 401)
@@ -268,14 +273,7 @@ def test_release_ends_them():
         person, later = office.person(), office.ticket()
         with console(person) as link, rfb.Client(office.daemon, "ann", office.ticket()) as viewer:
             equal(office.link.ask(2, "DELETE", "/api/v1/adoption"), (204, None))
-            with contextlib.suppress(Ended):
-                while message(link)[0] != 8:
-                    pass
-            try:
-                while True:
-                    viewer.read(1)
-            except rfb.Refused as refused:
-                equal(str(refused), "closed")
+            both_end(link, viewer)
         equal(person.ask("GET", "/api/v1/status")[0], 401)
         office.refused(later, "no Manager")
         equal(office.owner.ask("GET", "/api/v1/status")[1]["sessions"], [])
