@@ -27,6 +27,7 @@
 //   {"do":"await-text","id","text"}                 until the element holds text; "": until it is hidden
 //   {"do":"await-row","row","text"}                 until a table's row that holds row holds text too
 //   {"do":"window","width","height"} {"do":"shot","file"}   PNG of the whole window
+//   {"do":"axe"}                                    -> {"wrong"}: what keeps people out, serious or worse, as axe-core sees it
 //   {"do":"quit"}                                   as does the end of the input
 
 import fs from "node:fs";
@@ -36,7 +37,9 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 const TOP = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const { chromium } = createRequire(path.join(TOP, "build/npm/"))("playwright-core");
+const npm = createRequire(path.join(TOP, "build/npm/"));
+const { chromium } = npm("playwright-core");
+const AXE = npm("axe-core").source;
 const WAIT_MS = 30000;
 
 const browser = await chromium.launch({
@@ -245,6 +248,14 @@ const commands = {
 	window: ({ width, height }) => page.setViewportSize({ width, height }),
 	shot: async ({ file }) => {
 		await page.screenshot({ path: file });
+	},
+	// Twice is as good as once: each page has its own.
+	axe: async () => {
+		await page.evaluate(AXE);
+		const { violations } = await page.evaluate(() => window.axe.run());
+
+		return { wrong: violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+			.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`) };
 	},
 	errors: () => ({ errors: errors.splice(0) }),
 };

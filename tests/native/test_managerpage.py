@@ -156,6 +156,50 @@ def test_view_only_and_disconnected():
             other.do("await-row", row="left", text="Idle")
 
 
+def test_nothing_keeps_people_out():
+    """What axe-core finds serious on each page and in each dialogue: nothing."""
+    with Wire() as wire:
+        manager = wire.manager()
+        admin, device = manager.claimed(), wire.device()
+        wire.device("right")
+        producer = device.producer()
+        producer.ask("mode 640 480")
+        producer.ask("frame full")
+        adopted(admin)
+        admin.ask("POST", "sets", {"name": "Racks", "targets": []})
+        admin.ask("POST", "groups", {"name": "Night", "users": [ADMIN], "sets": []})
+        with Page(manager) as page:
+
+            def look(where):
+                equal(page.do("axe")["wrong"], [], where)
+
+            page.do("await-gate", text="Log in")
+            look("the log-in")
+            log_in(page, ADMIN, ADMIN_PASSWORD)
+            page.do("await-row", row="left", text="Connected")
+            page.do("await-row", row="right", text="Stand-alone")
+            look("Devices")
+            page.do("push", row="right", name="Adopt")
+            look("adopting")
+            page.do("press", id="adopt-cancel")
+            page.do("press", id="go-users")
+            page.do("await-row", row="Night", text=ADMIN)
+            look("Users")
+            page.do("push", row="Night", name="Edit")
+            look("a group")
+            page.do("press", id="ask-cancel")
+            page.do("press", id="go-targets")
+            page.do("await-row", row="left", text="Idle")
+            look("Targets")
+            page.do("follow", name="Open")
+            page.do("console", width=640, height=480)
+            page.do("await-bar", text="Connected")
+            look("the console")
+            page.do("press", id="log-out")
+            page.do("await-gate", text="Log in")
+            look("the Device's log-in")
+
+
 def test_a_device_is_adopted():
     os.makedirs(SHOTS, exist_ok=True)
     with Wire() as wire:
