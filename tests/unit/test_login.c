@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -80,20 +81,37 @@ static void test_idle_and_old_logins_expire(void **state)
 
 static void test_full_table_drops_the_one_that_rested_longest(void **state)
 {
-	char first[LOGIN_TOKEN_SIZE], second[LOGIN_TOKEN_SIZE], more[LOGIN_TOKEN_SIZE];
+	char first[LOGIN_TOKEN_SIZE], second[LOGIN_TOKEN_SIZE], more[LOGIN_TOKEN_SIZE], user[16];
 
 	assert_true(login_begin(*state, "ann", 0, first));
 	now += SECOND;
 	assert_true(login_begin(*state, "bob", 0, second));
 	for (int i = 0; i < 62; i++) {
 		now += SECOND;
-		assert_true(login_begin(*state, "eve", 0, more));
+		snprintf(user, sizeof(user), "eve%d", i);
+		assert_true(login_begin(*state, user, 0, more));
 	}
 	assert_non_null(find(*state, first));
 	now += SECOND;
 	assert_true(login_begin(*state, "eve", 0, more));
 	assert_null(find(*state, second));
 	assert_non_null(find(*state, first));
+}
+
+/* Otherwise anybody with a password could log everybody else out. */
+static void test_who_fills_the_table_drops_his_own(void **state)
+{
+	char ann[LOGIN_TOKEN_SIZE], bob[LOGIN_TOKEN_SIZE], more[LOGIN_TOKEN_SIZE];
+
+	assert_true(login_begin(*state, "ann", 0, ann));
+	assert_true(login_begin(*state, "bob", 0, bob));
+	for (int i = 0; i < 200; i++) {
+		now += SECOND;
+		assert_true(login_begin(*state, "eve", 0, more));
+	}
+	assert_non_null(find(*state, ann));
+	assert_non_null(find(*state, bob));
+	assert_non_null(find(*state, more));
 }
 
 static void test_ids_are_never_used_twice(void **state)
@@ -152,6 +170,7 @@ int main(void)
 		CASE(test_token_finds_its_login),
 		CASE(test_idle_and_old_logins_expire),
 		CASE(test_full_table_drops_the_one_that_rested_longest),
+		CASE(test_who_fills_the_table_drops_his_own),
 		CASE(test_ids_are_never_used_twice),
 		CASE(test_all_but_one_end),
 		CASE(test_those_without_a_right_end),

@@ -55,17 +55,32 @@ static bool holds(struct login *login)
 	return false;
 }
 
+static unsigned count_of(const struct login_table *table, const char *user)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < LOGINS; i++)
+		count += table->logins[i].id && !strcmp(table->logins[i].user, user);
+	return count;
+}
+
+/* Whoever has the most makes room: so nobody logs others out by logging in again and again. */
 static struct login *free_place(struct login_table *table)
 {
-	struct login *oldest = &table->logins[0];
+	struct login *oldest = NULL;
+	unsigned most = 0;
 
 	for (unsigned i = 0; i < LOGINS; i++) {
 		struct login *login = &table->logins[i];
+		unsigned count;
 
 		if (!holds(login))
 			return login;
-		if (login->used_ns < oldest->used_ns)
+		count = count_of(table, login->user);
+		if (count > most || (count == most && login->used_ns < oldest->used_ns)) {
 			oldest = login;
+			most = count;
+		}
 	}
 	return oldest;
 }

@@ -29,7 +29,7 @@ struct login_table;
 struct login_table *login_table_new(void);
 void login_table_free(struct login_table *table);
 
-/* When the table is full, the login that rested longest ends. false: no randomness. */
+/* When the table is full, of the user who has the most logins the one that rested longest ends. false: no randomness. */
 bool login_begin(struct login_table *table, const char *user, unsigned rights, char token[LOGIN_TOKEN_SIZE]);
 /* NULL: no such login, or it expired. Valid until the table changes. Counts as use. */
 const struct login *login_find(struct login_table *table, const char *token, size_t len);
