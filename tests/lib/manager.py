@@ -90,6 +90,11 @@ class Manager:
                 equal(self.stop(), 0, "the Manager's end")
 
 
+def after(call, data):
+    call()
+    yield data
+
+
 class Person:
     """One who talks to an API in a namespace: a cookie, and a connection for each request."""
 
@@ -97,8 +102,7 @@ class Person:
         self.place = place
         self.cookie = None
 
-    def ask(self, method, path, body=None, origin=True):
-        """(status, JSON or None)."""
+    def connect(self):
         place = self.place
         plain = place.space.open(socket.AF_INET, socket.SOCK_STREAM)
         plain.settimeout(90)
@@ -106,8 +110,13 @@ class Person:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
+        return tls.wrap_socket(plain)
+
+    def ask(self, method, path, body=None, origin=True, meanwhile=None):
+        """(status, JSON or None). meanwhile: called when the headers are sent, before the body."""
+        place = self.place
         link = http.client.HTTPConnection(place.address, place.https)
-        link.sock = tls.wrap_socket(plain)
+        link.sock = self.connect()
         head = {"Host": f"{place.address}:{place.https}"}
         if origin:
             head["Origin"] = f"https://{place.address}:{place.https}"
@@ -116,6 +125,9 @@ class Person:
         if body is not None:
             head["Content-Type"] = "application/json"
             body = json.dumps(body)
+        if meanwhile:
+            head["Content-Length"] = str(len(body))
+            body = after(meanwhile, body.encode())
         link.request(method, f"/api/v1/{path}", body, head)
         answer = link.getresponse()
         data = answer.read()
@@ -126,14 +138,7 @@ class Person:
 
     def console(self):
         """A session at a Device, by WebSocket, as far as RFB's ServerInit."""
-        place = self.place
-        plain = place.space.open(socket.AF_INET, socket.SOCK_STREAM)
-        plain.settimeout(60)
-        plain.connect((place.address, place.https))
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
-        link = tls.wrap_socket(plain)
+        place, link = self.place, self.connect()
         host = f"{place.address}:{place.https}"
         link.sendall((f"GET /api/v1/console HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nCookie: {self.cookie}\r\n"
                       "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"

@@ -689,6 +689,19 @@ def test_sessions_are_ended():
         equal(admin.ask("DELETE", f"targets/{'0' * 64}/sessions")[0], 404)
 
 
+def test_body_after_the_log_in_ended():
+    """A request that begins while its sender may, and ends when he may not any more, changes nothing."""
+    with Wire() as wire:
+        admin = wire.manager().claimed()
+        mallory = add_user(admin, "mallory", "administrator")
+
+        def demote():
+            equal(admin.ask("PUT", "users/mallory/type", {"type": "user"}), (204, None))
+        equal(mallory.ask("PUT", "users/mallory/type", {"type": "administrator"}, meanwhile=demote)[0], 401)
+        users = {user["name"]: user["type"] for user in admin.ask("GET", "users")[1]["users"]}
+        equal(users, {ADMIN: "administrator", "mallory": "user"})
+
+
 def test_own_password():
     with Wire() as wire:
         manager = wire.manager()

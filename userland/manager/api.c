@@ -96,9 +96,17 @@ static bool check(void *arg, struct web_request *request)
 	return !request->status;
 }
 
+/* A body may come long after its headers were judged. */
 static void run(void *arg, struct web_request *request)
 {
-	route_of(request)->run(arg, request);
+	const struct api_route *route = route_of(request);
+	struct api *api = arg;
+
+	if (request->login && !permission_given(route->permission, 0) &&
+	    !login_alive(api->logins, request->login))
+		web_error(request, 401, "Log in first.");
+	else
+		route->run(api, request);
 }
 
 static void run_state(struct api *api, struct web_request *request)
