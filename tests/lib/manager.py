@@ -90,11 +90,6 @@ class Manager:
                 equal(self.stop(), 0, "the Manager's end")
 
 
-def after(call, data):
-    call()
-    yield data
-
-
 class Person:
     """One who talks to an API in a namespace: a cookie, and a connection for each request."""
 
@@ -112,29 +107,38 @@ class Person:
         tls.verify_mode = ssl.CERT_NONE
         return tls.wrap_socket(plain)
 
-    def ask(self, method, path, body=None, origin=True, meanwhile=None):
-        """(status, JSON or None). meanwhile: called when the headers are sent, before the body."""
+    def begin(self, method, path, size=0, origin=True):
+        """A connection with the headers of a request on it, whose body of that size is still to come."""
         place = self.place
         link = http.client.HTTPConnection(place.address, place.https)
         link.sock = self.connect()
-        head = {"Host": f"{place.address}:{place.https}"}
+        link.putrequest(method, f"/api/v1/{path}", skip_accept_encoding=True)
         if origin:
-            head["Origin"] = f"https://{place.address}:{place.https}"
+            link.putheader("Origin", f"https://{place.address}:{place.https}")
         if self.cookie:
-            head["Cookie"] = self.cookie
-        if body is not None:
-            head["Content-Type"] = "application/json"
-            body = json.dumps(body)
-        if meanwhile:
-            head["Content-Length"] = str(len(body))
-            body = after(meanwhile, body.encode())
-        link.request(method, f"/api/v1/{path}", body, head)
+            link.putheader("Cookie", self.cookie)
+        if size:
+            link.putheader("Content-Type", "application/json")
+        if size or method in ("POST", "PUT"):
+            link.putheader("Content-Length", str(size))
+        link.endheaders()
+        return link
+
+    def end(self, link):
+        """(status, JSON or None) of the answer."""
         answer = link.getresponse()
         data = answer.read()
         link.close()
         for cookie in answer.headers.get_all("Set-Cookie") or []:
             self.cookie = cookie.split(";")[0]
         return answer.status, json.loads(data) if data else None
+
+    def ask(self, method, path, body=None, origin=True):
+        """(status, JSON or None)."""
+        data = b"" if body is None else json.dumps(body).encode()
+        link = self.begin(method, path, len(data), origin)
+        link.send(data)
+        return self.end(link)
 
     def console(self):
         """A session at a Device, by WebSocket, as far as RFB's ServerInit."""

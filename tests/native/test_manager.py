@@ -689,17 +689,30 @@ def test_sessions_are_ended():
         equal(admin.ask("DELETE", f"targets/{'0' * 64}/sessions")[0], 404)
 
 
-def test_body_after_the_log_in_ended():
-    """A request that begins while its sender may, and ends when he may not any more, changes nothing."""
+def test_log_in_ends_under_a_request():
+    """A request that begins while its sender may, and has its turn when he may not any more, changes nothing."""
     with Wire() as wire:
         admin = wire.manager().claimed()
         mallory = add_user(admin, "mallory", "administrator")
-
-        def demote():
-            equal(admin.ask("PUT", "users/mallory/type", {"type": "user"}), (204, None))
-        equal(mallory.ask("PUT", "users/mallory/type", {"type": "administrator"}, meanwhile=demote)[0], 401)
-        users = {user["name"]: user["type"] for user in admin.ask("GET", "users")[1]["users"]}
-        equal(users, {ADMIN: "administrator", "mallory": "user"})
+        add_user(admin, "ann", "user")
+        types = {ADMIN: "administrator", "ann": "user", "mallory": "user"}
+        demote, promote = (json.dumps({"type": kind}).encode() for kind in ("user", "administrator"))
+        # Its body comes after.
+        link = mallory.begin("PUT", "users/mallory/type", len(promote))
+        equal(admin.ask("PUT", "users/mallory/type", {"type": "user"})[0], 204)
+        link.send(promote)
+        equal(mallory.end(link)[0], 401)
+        equal({user["name"]: user["type"] for user in admin.ask("GET", "users")[1]["users"]}, types)
+        # It waits behind the change, and both behind a password, which takes a while.
+        equal(admin.ask("PUT", "users/mallory/type", {"type": "administrator"})[0], 204)
+        mallory = log_in(admin.place, "mallory")
+        requests = [(who, who.begin("PUT", path, len(body)), body) for who, path, body in (
+            (admin, "users/ann/password", json.dumps({"password": SECRET}).encode()),
+            (admin, "users/mallory/type", demote), (mallory, "users/mallory/type", promote))]
+        for _, link, body in requests:
+            link.send(body)
+        equal([who.end(link)[0] for who, link, _ in requests][:2], [204, 204])
+        equal({user["name"]: user["type"] for user in admin.ask("GET", "users")[1]["users"]}, types)
 
 
 def test_own_password():

@@ -253,6 +253,15 @@ enum account_result account_verify(struct account_table *table, const struct soc
 
 /* ---- changes ---- */
 
+bool account_is(struct account_table *table, const char *name, enum account_type type)
+{
+	struct found found = { .hash = "" };
+	bool error = store_user(table->store, name, take_user, &found);
+
+	OPENSSL_cleanse(found.hash, sizeof(found.hash));
+	return !error && found.type == type;
+}
+
 enum account_result account_add(struct account_table *table, const char *name, enum account_type type,
 				const char *password)
 {

@@ -48,6 +48,8 @@ enum account_result account_verify(struct account_table *table, const struct soc
 enum account_type account_type_of(const char *name);
 const char *account_type_name(enum account_type type);
 
+/* Is there such a user, and of that type? */
+bool account_is(struct account_table *table, const char *user, enum account_type type);
 enum account_result account_add(struct account_table *table, const char *user, enum account_type type,
 				const char *password);
 enum account_result account_set_type(struct account_table *table, const char *user, enum account_type type);

@@ -96,17 +96,20 @@ static bool check(void *arg, struct web_request *request)
 	return !request->status;
 }
 
+static bool needs_login(const struct web_request *request)
+{
+	return request->login && !permission_given(route_of(request)->permission, 0);
+}
+
 /* A body may come long after its headers were judged. */
 static void run(void *arg, struct web_request *request)
 {
-	const struct api_route *route = route_of(request);
 	struct api *api = arg;
 
-	if (request->login && !permission_given(route->permission, 0) &&
-	    !login_alive(api->logins, request->login))
+	if (needs_login(request) && !login_alive(api->logins, request->login))
 		web_error(request, 401, "Log in first.");
 	else
-		route->run(api, request);
+		route_of(request)->run(api, request);
 }
 
 static void run_state(struct api *api, struct web_request *request)
@@ -135,13 +138,25 @@ void api_call_free(struct call *call)
 	free(call);
 }
 
-static void call_done(struct job *job)
+/* Jobs that ran while this one waited may have made another of its asker, or removed him. */
+static void call_run(struct job *job)
 {
 	struct call *call = (struct call *)job; /* its first member */
+
+	call->refused = call->guarded && !account_is(call->api->stores.accounts, call->user, call->type);
+	if (!call->refused)
+		call->run(job);
+}
+
+static void call_done(struct job *job)
+{
+	struct call *call = (struct call *)job;
 	struct web_request *request =
 		call->request && job->ran ? web_find(call->api->web, call->request) : NULL;
 
-	if (job->ran && call->done)
+	if (job->ran && call->refused && request)
+		web_error(request, 401, "Log in first.");
+	else if (job->ran && !call->refused && call->done)
 		call->done(call, request);
 	if (request)
 		web_answered(call->api->web, request);
@@ -158,8 +173,9 @@ struct call *api_call(struct api *api, struct web_request *request, void (*run)(
 			web_error(request, 503, "The Manager is out of memory.");
 		return NULL;
 	}
-	call->job = (struct job){ .run = run, .done = call_done };
+	call->job = (struct job){ .run = call_run, .done = call_done };
 	call->api = api;
+	call->run = run;
 	call->done = done;
 	if (request) {
 		call->request = request->id;
@@ -167,6 +183,7 @@ struct call *api_call(struct api *api, struct web_request *request, void (*run)(
 		memcpy(call->user, request->user, sizeof(call->user));
 		call->type = (enum account_type)request->rights;
 		call->login = request->login;
+		call->guarded = needs_login(request);
 	}
 	return call;
 }

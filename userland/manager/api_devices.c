@@ -294,6 +294,7 @@ static void released(void *arg, int status, const json_t *body)
 	struct api *api = call->api;
 
 	if (status == 204) {
+		call->guarded = false; /* the Device has done it: whoever asked, it is released */
 		api_submit(api->quick, call, request);
 	} else {
 		if (request)

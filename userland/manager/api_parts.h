@@ -37,8 +37,11 @@ struct call {
 	struct job job;
 	struct api *api;
 	uint64_t request; /* its asker's id; 0: nobody waits */
+	void (*run)(struct job *job);
 	void (*done)(struct call *call,
 		     struct web_request *request); /* request: NULL when its asker is gone */
+	bool guarded;				   /* it runs only while its asker is what he was */
+	bool refused;
 	struct sockaddr_storage peer;
 	char user[USER_NAME_MAX + 1];
 	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* of its body; wiped at its end */
