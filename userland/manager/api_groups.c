@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "manager/text.h"
+
 #define NAME_MAX_BYTES 64
 #define MEMBERS_MAX 10000
 
@@ -80,17 +82,17 @@ void api_run_sets(struct api *api, struct web_request *request)
 
 /* ---- putting ---- */
 
+/* It is shown to people as it is. */
 static bool name_valid(const json_t *name)
 {
+	char clean[NAME_MAX_BYTES + 1];
 	const char *text = json_string_value(name);
 	size_t len = json_string_length(name);
 
 	if (!len || len > NAME_MAX_BYTES || strlen(text) != len)
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			return false;
-	return true;
+	text_clean(text, clean, sizeof(clean));
+	return !strcmp(clean, text);
 }
 
 static bool list_valid(const json_t *list, bool numbers)
@@ -211,7 +213,7 @@ void api_run_put_group(struct api *api, struct web_request *request)
 	if (json_object_size(body) != 3 || !name_valid(json_object_get(body, "name")) ||
 	    !list_valid(json_object_get(body, "users"), false) ||
 	    !list_valid(json_object_get(body, "sets"), true))
-		wrong = "A User Group has a name of 1 to 64 bytes, a list users of names and a list sets of numbers.";
+		wrong = "A User Group has a name of 1 to 64 bytes that can be shown, a list users of names and a list sets of numbers.";
 	submit(api, request, api_call(api, request, put_group, group_put), body, wrong);
 }
 
@@ -222,7 +224,7 @@ void api_run_put_set(struct api *api, struct web_request *request)
 
 	if (json_object_size(body) != 2 || !name_valid(json_object_get(body, "name")) ||
 	    !list_valid(json_object_get(body, "targets"), false))
-		wrong = "A Target Set has a name of 1 to 64 bytes and a list targets of ids.";
+		wrong = "A Target Set has a name of 1 to 64 bytes that can be shown, and a list targets of ids.";
 	submit(api, request, api_call(api, request, put_set, set_put), body, wrong);
 }
 
