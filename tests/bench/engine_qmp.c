@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ANSWER_S 5 /* a monitor that is silent for longer is gone */
+#define ANSWER_S 60 /* a monitor that is silent for longer is gone, even on a machine that others keep busy */
 
 void qmp_close(struct qmp *q)
 {

@@ -53,6 +53,8 @@ struct screen {
 	bool wanted, exact;
 	/* The thread's own. */
 	struct qmp qmp;
+	char scratch[256]; /* of this connection alone: see connect_monitor() */
+	unsigned connections;
 	pid_t qemu;
 	uint64_t mmio, vram; /* guest addresses of the VGA's BARs, 0: not known */
 	uint64_t vram_here;  /* the same memory in QEMU's address space */
@@ -194,12 +196,12 @@ static enum screen_state dump(struct screen *s)
 {
 	enum screen_state state = SCREEN_DARK;
 	struct stat info;
-	json_t *done = qmp_call(&s->qmp, "screendump", json_pack("{s:s}", "filename", s->e->scratch));
+	json_t *done = qmp_call(&s->qmp, "screendump", json_pack("{s:s}", "filename", s->scratch));
 
 	if (!done)
 		return SCREEN_DARK;
 	json_decref(done);
-	int fd = open(s->e->scratch, O_RDONLY | O_CLOEXEC);
+	int fd = open(s->scratch, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && !fstat(fd, &info) && info.st_size) {
 		void *data = mmap(NULL, info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 
@@ -247,11 +249,21 @@ static enum screen_state compare(struct screen *s, const struct mode *mode)
 	return state;
 }
 
+/* A screendump that was asked for on a connection of before, by this model or one that was killed, may be written at any
+ * time from now on: it must not be the file that is being read. */
+static bool connect_monitor(struct screen *s)
+{
+	if (s->connections)
+		unlink(s->scratch);
+	snprintf(s->scratch, sizeof(s->scratch), "%s.%d.%u", s->e->scratch, (int)getpid(), ++s->connections);
+	return qmp_open(&s->qmp, s->e->qmp_path, &s->qemu);
+}
+
 static enum screen_state capture(struct screen *s, bool exact)
 {
 	struct mode mode;
 
-	if (s->qmp.fd < 0 && !qmp_open(&s->qmp, s->e->qmp_path, &s->qemu))
+	if (s->qmp.fd < 0 && !connect_monitor(s))
 		return SCREEN_DARK;
 	if (exact)
 		return dump(s);
