@@ -4,6 +4,7 @@ Manager is a stand-in (tests/lib/authority.py) that can also sign what a Manager
 """
 
 import contextlib
+import json
 import signal
 import struct
 import time
@@ -265,6 +266,32 @@ def test_revoked():
         office.refused(later, "taken back")
         office.restart()
         office.refused(later, "taken back")
+
+
+def test_body_after_the_login():
+    """What was begun with a log-in that ended before the body came changes nothing."""
+    body = json.dumps({"revision": 7, "session_timeout_s": 5, "name": "mine", "managers": []}).encode()
+    with Daemon() as daemon:
+        first, second = owner_of(daemon), owner_of(daemon)
+        before = second.ask("GET", "/api/v1/settings")
+        head = first.headers(Content_Type="application/json", Content_Length=str(len(body)))
+        adoption = json.dumps(Authority().adoption(daemon)).encode()
+        links = []
+        for method, path, data in (("PUT", "settings", body), ("POST", "adoption", adoption)):
+            head["Content-Length"] = str(len(data))
+            link = first.connect()
+            link.sendall(f"{method} /api/v1/{path} HTTP/1.1\r\n".encode() +
+                         "".join(f"{name}: {value}\r\n" for name, value in head.items()).encode() + b"\r\n" + data[:1])
+            links.append((link, data))
+        # Those are read before what the second one asks on a later connection is answered.
+        equal(second.ask("GET", "/api/v1/status")[0], 200)
+        equal(second.ask("POST", "/api/v1/password", {"old_password": PASSWORD, "new_password": "x" * 20})[0], 200)
+        for link, data in links:
+            with link:
+                link.sendall(data[1:])
+                equal(link.recv(100).split()[1], b"401")
+        equal(second.ask("GET", "/api/v1/settings"), before)
+        equal(second.ask("GET", "/api/v1/state")[1]["managed"], False)
 
 
 def test_release_ends_them():

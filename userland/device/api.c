@@ -157,8 +157,17 @@ bool api_check_manager(struct api *api, struct web_request *request)
 	return !request->status;
 }
 
+/* A body may come long after its headers were judged. */
 void api_run(struct api *api, struct web_request *request)
 {
+	if (request->login && !login_alive(api->logins, request->login)) {
+		request->login = 0;
+		request->rights = 0;
+		if (route_of(request)->access >= ACCESS_PERSON) {
+			web_error(request, 401, "Log in first.");
+			return;
+		}
+	}
 	route_of(request)->run(api, request);
 }
 
