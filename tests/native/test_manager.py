@@ -719,6 +719,24 @@ def test_log_in_ends_under_a_request():
         equal({user["name"]: user["type"] for user in admin.ask("GET", "users")[1]["users"]}, types)
 
 
+def test_longest_name_is_revoked():
+    """The time that Tickets are taken back by is told in whole, whatever the name's length."""
+    with Wire() as wire:
+        admin, device = wire.manager().claimed(), wire.device()
+        found, name = adopted(admin), "x" * 64
+        longest = add_user(admin, name, "administrator")
+        used, unused = (longest.ask("POST", f"targets/{found['id']}/ticket")[1]["ticket"] for _ in range(2))
+        guest = Person(device)
+        equal(guest.ask("POST", "ticket", {"ticket": used})[0], 200)
+        with guest.console() as console:
+            handshake(console)
+            equal(admin.ask("DELETE", f"users/{name}"), (204, None))
+            closed(console)
+        status, answer = Person(device).ask("POST", "ticket", {"ticket": unused})
+        equal(status, 403)
+        check("taken back" in answer["error"], answer)
+
+
 def test_own_password():
     with Wire() as wire:
         manager = wire.manager()

@@ -11,7 +11,7 @@ import time
 
 import rfb
 from authority import Authority, Standin
-from case import check, equal, scratch
+from case import Failure, check, equal, scratch
 from daemon import PASSWORD, USER, Daemon
 from test_adoption import adopt, await_status, linked, owner_of
 from test_web import Ended, Web, frame, handshake, message
@@ -292,6 +292,28 @@ def test_body_after_the_login():
                 equal(link.recv(100).split()[1], b"401")
         equal(second.ask("GET", "/api/v1/settings"), before)
         equal(second.ask("GET", "/api/v1/state")[1]["managed"], False)
+
+
+def test_released_manager_asks_on():
+    """One that keeps a request open when it is released has no say any more: not over the next Manager's Tickets either."""
+    other = Authority("Other")
+    with Office() as office:
+        office.link.send({"request": {"id": 9, "method": "GET", "path": "/api/v1/status?hw_seq=9223372036854775807"}})
+        equal(office.link.ask(10, "GET", "/api/v1/status")[0], 200, "behind that")
+        equal(office.owner.ask("DELETE", "/api/v1/adoption")[0], 204)
+        equal(adopt(office.owner, other.adoption(office.daemon))[0], 200)
+        for number, method, path, body in ((11, "PUT", "ticket-keys", office.authority.ticket_keys()),
+                                           (12, "DELETE", "adoption", None)):
+            office.link.send({"request": {"id": number, "method": method, "path": f"/api/v1/{path}", **({"body": body} if body else {})}})
+        with contextlib.suppress(Failure, OSError):
+            while True:
+                answer = office.link.receive().get("response", {"id": 9})
+                check(answer["id"] == 9 or answer["status"] == 403, str(answer))
+        state = office.owner.ask("GET", "/api/v1/state")[1]
+        equal(state["manager"]["id"], other.id, "whose it is")
+        forged = Authority()
+        forged.id, forged.ticket_key = other.id, office.authority.ticket_key
+        office.refused(forged.ticket(office.daemon), "has not told")
 
 
 def test_release_ends_them():

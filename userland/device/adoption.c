@@ -309,10 +309,13 @@ int adoption_store(const char *state_dir, const struct adoption *adoption)
 {
 	json_t *json = json_of(adoption);
 	char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-	int result = text ? state_write(state_dir, FILE_NAME, text, strlen(text)) : -1;
+	bool fits = text && strlen(text) <= ADOPTION_TEXT_MAX;
+	int result = fits ? state_write(state_dir, FILE_NAME, text, strlen(text)) : -1;
 
 	if (!text)
 		log_error("adoption: out of memory");
+	else if (!fits)
+		log_error("adoption: what the Manager brought is too large to be kept");
 	json_decref(json);
 	free(text);
 	return result;

@@ -137,21 +137,26 @@ bool api_check(struct api *api, struct web_request *request)
 	return !request->status;
 }
 
-bool api_check_manager(struct api *api, struct web_request *request)
+bool api_check_manager(struct api *api, struct web_request *request, const char *manager)
 {
 	struct adoption *adoption;
 
 	if (!web_find_route(request, routes, COUNT(routes), sizeof(routes[0])))
 		return false;
+	adoption = manager_adoption(api->manager);
+	if (!adoption || strcmp(adoption->id, manager)) {
+		web_error(request, 403, "You are not this Device's Manager any more.");
+		adoption_free(adoption);
+		return false;
+	}
 	/* What belongs to a login or opens one is a person's. */
 	if (route_of(request)->access < ACCESS_VIEW)
 		web_error(request, 403, "This is for people who log in here.");
 	else
 		web_check_body(request);
 	request->rights = RIGHT_OWNER;
-	adoption = manager_adoption(api->manager);
 	/* By whom there, or it itself. */
-	if (!*request->user && adoption)
+	if (!*request->user)
 		snprintf(request->user, sizeof(request->user), "%s", adoption->name);
 	adoption_free(adoption);
 	return !request->status;

@@ -30,8 +30,8 @@ struct api {
 
 /* Everything that can be judged before the body. true: go on. */
 bool api_check(struct api *api, struct web_request *request);
-/* Likewise of a request that came over the link. */
-bool api_check_manager(struct api *api, struct web_request *request);
+/* Likewise of a request that came over the link to the Manager of that id. */
+bool api_check_manager(struct api *api, struct web_request *request, const char *manager);
 /* Answers, or leaves status 0: api_job_done(), api_status() or api_expire() then answers. */
 void api_run(struct api *api, struct web_request *request);
 /* What a job changes for others than who asked for it, whose login (0: none) stays. Then the answer. */

@@ -58,9 +58,9 @@ void link_set_state(struct link *link, enum link_phase phase, const char *why)
 	link->state.phase = phase;
 	snprintf(link->state.why, sizeof(link->state.why), "%s", why);
 	pthread_mutex_unlock(&link->mutex);
+	manager_set_linked(link->manager, phase == LINK_UP);
 	if (!changed)
 		return;
-	manager_set_linked(link->manager, phase == LINK_UP);
 	if (*why)
 		log_warn("link: %s", why);
 	else if (phase == LINK_UP)
@@ -159,6 +159,12 @@ bool link_put_request(struct link *link, struct link_message *request)
 	struct exchange *exchange = NULL;
 
 	pthread_mutex_lock(&link->mutex);
+	/* It begins anew, perhaps with another Manager: only what was asked before is still answered. */
+	if (link->restart) {
+		pthread_mutex_unlock(&link->mutex);
+		free(request->body);
+		return true;
+	}
 	for (unsigned i = 0; i < LINK_REQUESTS && !exchange; i++)
 		if (!link->exchanges[i].key)
 			exchange = &link->exchanges[i];
@@ -207,6 +213,8 @@ static bool try_once(struct link *link, const struct adoption *adoption, unsigne
 	else
 		address = adoption->address[turn % adoption->address_count];
 	taken = link_attempt(link, adoption, &address);
+	/* Also when it ended by our own doing: nobody is there now who decides. */
+	manager_set_linked(link->manager, false);
 	drop_exchanges(link);
 	return taken;
 }

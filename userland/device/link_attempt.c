@@ -152,6 +152,7 @@ static int take_request(struct attempt *attempt, struct link_message *message)
 		free(message->body);
 		return refuse(attempt, "A request came before the welcome.");
 	}
+	memcpy(message->manager, attempt->adoption->id, sizeof(message->manager));
 	if (link_put_request(attempt->link, message))
 		return 0;
 	return refuse(attempt, "More than 16 requests wait for their responses.");
@@ -249,6 +250,14 @@ static int judge_certificate(struct attempt *attempt, X509_STORE_CTX *ctx, bool 
 	return error != X509_V_OK;
 }
 
+/* The library frees wsi after this, and may go on to wait for something else. */
+static void end(struct attempt *attempt, struct lws *wsi)
+{
+	attempt->wsi = NULL;
+	attempt->over = true;
+	lws_cancel_service(lws_get_context(wsi));
+}
+
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
 	struct attempt *attempt = lws_context_user(lws_get_context(wsi));
@@ -258,6 +267,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return judge_certificate(attempt, user, len);
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		not_connected(attempt, in);
+		end(attempt, wsi);
 		return 0;
 	case LWS_CALLBACK_CLIENT_ESTABLISHED:
 		lws_callback_on_writable(wsi);
@@ -271,7 +281,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return 0;
 	case LWS_CALLBACK_CLIENT_CLOSED:
 		fail(attempt, LINK_CONNECTING, "The connection to the Manager was lost.");
-		attempt->over = true;
+		end(attempt, wsi);
 		return 0;
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
 		if (attempt->wsi && attempt->hello_sent)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "device/adoption.h"
 #include "lib/user.h"
 
 #define LINK_MESSAGE_MAX 65536
@@ -17,8 +18,9 @@ struct link_message {
 	/* LINK_REQUEST */
 	uint64_t id;
 	char method[8], path[128];
-	char by[USER_NAME_MAX + 1]; /* who asks for it there; may be empty */
-	char *body;		    /* JSON, malloc'd; NULL: none */
+	char manager[ADOPTION_ID_SIZE]; /* whose link it came on: the link fills this in */
+	char by[USER_NAME_MAX + 1];	/* who asks for it there; may be empty */
+	char *body;			/* JSON, malloc'd; NULL: none */
 };
 
 /* NULL and *message, whose body is to be freed, or what is wrong, for the Manager's log. */

@@ -97,6 +97,10 @@ static enum manager_result judge(const struct manager *manager, struct adoption 
 {
 	const struct adoption *before = manager->adoption;
 
+	*why = NULL;
+	/* Strangers are not worth the signatures that they bring. */
+	if (!logged_in && (!before || X509_cmp(adoption->ca, before->ca)))
+		return MANAGER_STRANGER;
 	*why = adoption_judge(adoption, manager->own, time(NULL));
 	if (*why)
 		return MANAGER_INVALID;

@@ -108,7 +108,7 @@ static void take(struct page *page, uint64_t key, const struct link_message *mes
 	}
 	request = &order->request;
 	log_info("link: the Manager asks: %s %s", message->method, request->path);
-	if (api_check_manager(&page->api, request))
+	if (api_check_manager(&page->api, request, message->manager))
 		api_run(&page->api, request);
 	web_forget_body(request);
 	if (request->status)

@@ -210,12 +210,16 @@ static int status_of(const struct adopt_answer *answer)
 static void adopted(struct call *call, struct web_request *request)
 {
 	const struct adopt_answer *answer = &call->adopted;
-	struct fleet_device *device = fleet_find(&call->api->fleet, call->id);
 	bool done = answer->result == ADOPT_DONE;
+	/* Others may have pushed it out of the list meanwhile. */
+	struct fleet_device *device =
+		done ? fleet_get(&call->api->fleet, call->id) : fleet_find(&call->api->fleet, call->id);
 
 	api_event(call->api, call->user, "adopt", call->id, done ? "Done." : answer->text);
 	if (done && device) {
 		fleet_set_adopted(&call->api->fleet, device, true);
+		if (!*device->name)
+			memcpy(device->name, call->name, sizeof(device->name));
 		memcpy(device->address, call->host, sizeof(device->address));
 		device->port = call->port;
 		device->starts = call->starts;

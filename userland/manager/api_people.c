@@ -51,7 +51,10 @@ static void begin_login(struct call *call, struct web_request *request)
 
 static void came(struct call *call, struct web_request *request, bool login)
 {
-	api_event(call->api, call->user, login ? "log in" : "claim", NULL, account_text(call->result));
+	/* Who is not even let try is not worth a line each: his first tries have theirs. */
+	if (call->result != ACCOUNT_LIMITED)
+		api_event(call->api, call->user, login ? "log in" : "claim", NULL,
+			  account_text(call->result));
 	if (!request)
 		return;
 	if (call->result == ACCOUNT_OK)
@@ -138,8 +141,10 @@ static void change_password(struct job *job)
 static void password_changed(struct call *call, struct web_request *request)
 {
 	api_event(call->api, call->user, "change password", NULL, account_text(call->result));
-	if (call->result == ACCOUNT_OK)
+	if (call->result == ACCOUNT_OK) {
 		login_end_others(call->api->logins, call->user, call->login);
+		api_revoke(call->api, call->user, call->user);
+	}
 	if (request && call->result == ACCOUNT_OK)
 		web_answer(request, 204, NULL);
 	else if (request)

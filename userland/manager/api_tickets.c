@@ -130,7 +130,7 @@ void api_run_ticket(struct api *api, struct web_request *request)
 
 void api_revoke(struct api *api, const char *user, const char *by)
 {
-	char path[96];
+	char path[sizeof("/api/v1/guests/?issued=") + USER_NAME_MAX + 20];
 	const struct link_question drop = { "DELETE", path, by, NULL };
 
 	snprintf(path, sizeof(path), "/api/v1/guests/%s?issued=%lld", user, (long long)time(NULL));

@@ -205,6 +205,8 @@ static void answer(const struct question *question, int status, const json_t *bo
 		question->done(question->arg, status, body);
 }
 
+static void rival_lives(struct link *old);
+
 static void take_response(struct link *link, const struct link_message *message)
 {
 	for (unsigned i = 0; i < LINK_REQUESTS; i++) {
@@ -213,6 +215,7 @@ static void take_response(struct link *link, const struct link_message *message)
 		if (!question.id || question.id != message->id)
 			continue;
 		link->questions[i].id = 0;
+		rival_lives(link);
 		answer(&question, message->status, message->body);
 		return;
 	}
@@ -241,14 +244,18 @@ static void take_address(const struct link *link, struct fleet_device *device)
 
 static void accept_link(struct link *link)
 {
-	struct fleet_device *device = link->device;
+	/* Found anew: it may have waited for a rival, and been released and forgotten meanwhile. */
+	struct fleet_device *device = fleet_find(link->site->fleet, link->id);
 
 	lws_sul_schedule(web_context(link->web), 0, &link->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
-	/* It may have waited for a rival, and been released meanwhile. */
-	if (!device->adopted) {
+	if (link->close_code)
+		return;
+	if (!device || !device->adopted) {
+		link->device = NULL;
 		refuse_stranger(link, UNKNOWN, no_such_device);
 		return;
 	}
+	link->device = device;
 	link->accepted = true;
 	web_known(link->wsi);
 	device->link = link;
@@ -264,17 +271,18 @@ static void accept_link(struct link *link)
 	link->site->up(link->site, device);
 }
 
-/* The one that was there answers: so there are two. */
-static void rival_answered(void *arg, int status, const json_t *body)
+/* The one that was there answers, whatever it was asked: so there are two. */
+static void rival_lives(struct link *old)
 {
 	static const char why[] = "A Device with the same identity is connected: one of the two is a clone.";
-	struct link *old = arg, *link = old->rival;
+	struct link *link = old->rival;
 
-	(void)body;
-	if (!status || !link)
+	if (!link)
 		return;
 	old->rival = link->rival = NULL;
-	fleet_say(old->device, why);
+	lws_sul_schedule(web_context(link->web), 0, &link->timer, NULL, LWS_SET_TIMER_USEC_CANCEL);
+	if (old->device)
+		fleet_say(old->device, why);
 	refuse_stranger(link, CLONE, why);
 }
 
@@ -283,8 +291,12 @@ static void rival_silent(lws_sorted_usec_list_t *timer)
 	struct link *link = lws_container_of(timer, struct link, timer), *old = link->rival;
 
 	link->rival = NULL;
-	if (old) {
+	if (old)
 		old->rival = NULL;
+	/* Refused meanwhile for what it said: the one that is there stays. */
+	if (link->close_code)
+		return;
+	if (old) {
 		link_refuse(old, LWS_CLOSE_STATUS_GOINGAWAY, "The Device has connected anew.");
 		web_end(old->wsi);
 	}
@@ -301,8 +313,8 @@ static void challenge(struct link *link, struct link *old)
 	link->rival = old;
 	old->rival = link;
 	lws_sul_schedule(web_context(link->web), 0, &link->timer, rival_silent, CLONE_S * LWS_USEC_PER_SEC);
-	link_ask(old, &(struct link_question){ .method = "GET", .path = "/api/v1/settings" }, rival_answered,
-		 old);
+	/* When it has too much to answer already, any of those answers will do. */
+	link_ask(old, &(struct link_question){ .method = "GET", .path = "/api/v1/settings" }, NULL, NULL);
 }
 
 static void take_hello(struct link *link, const struct link_message *message)
@@ -458,7 +470,8 @@ static int filter(struct lws *wsi)
 
 static void leave_device(struct link *link)
 {
-	struct fleet_device *device = link->device;
+	/* Not by the pointer: one that is neither adopted nor linked may be forgotten. */
+	struct fleet_device *device = *link->id ? fleet_find(link->site->fleet, link->id) : NULL;
 
 	if (!device || device->link != link)
 		return;

@@ -565,6 +565,9 @@ static int put_kind(struct store *store, const struct kind *kind, int64_t *id, c
 			step(store, NULL, "ROLLBACK", "");
 		else
 			error = step(store, NULL, "COMMIT", "");
+		/* What cannot be committed must not swallow what comes after it. */
+		if (error && !sqlite3_get_autocommit(store->db))
+			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	}
 	if (error)
 		*id = before;
