@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "lib/log.h"
+#include "lib/loop.h"
 #include "lib/version.h"
 #include "manager/permission.h"
 
@@ -16,6 +17,8 @@
 #define PASSWORD_THREADS 1 /* each hash takes 19 MiB and 50 ms, and guesses are to be slow */
 #define ADOPTION_THREADS 2
 #define FLEET_DESCRIPTORS 12000
+#define REFUSALS_MAX 30 /* links that were refused, in the audit, in... */
+#define REFUSALS_NS 60000000000ull
 
 struct api_route {
 	struct web_route web;
@@ -234,7 +237,16 @@ void api_event(struct api *api, const char *who, const char *what, const char *d
 
 static void link_event(struct link_site *site, const char *what, const char *device, const char *text)
 {
-	api_event((struct api *)site, "", what, device, text);
+	struct api *api = (struct api *)site;
+	uint64_t now = loop_now_ns();
+
+	if (now - api->refusals_since > REFUSALS_NS) {
+		api->refusals_since = now;
+		api->refusals = 0;
+	}
+	/* Strangers write no book of their own: the log has them all. */
+	if (api->refusals++ < REFUSALS_MAX)
+		api_event(api, "", what, device, text);
 }
 
 /* ---- the server ---- */

@@ -24,6 +24,8 @@ struct api {
 	struct job_queue *quick, *slow; /* password hashes and the store; other machines */
 	char *wanted;			/* settings, as JSON; "{}" before there are any */
 	int64_t revision;
+	uint64_t refusals_since; /* when refusals was last 0 */
+	unsigned refusals;
 	pthread_mutex_t mutex; /* what follows */
 	struct heard {
 		struct discovery_message message;

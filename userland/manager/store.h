@@ -103,6 +103,8 @@ int store_settings(struct store *store, char **wanted, int64_t *revision);
 /* Gives them the next revision. */
 int store_put_settings(struct store *store, const char *wanted, int64_t *revision);
 
+#define STORE_EVENTS_MAX 100000 /* that are kept: the latest */
+
 /* device: its id, or NULL. */
 int store_add_event(struct store *store, const char *who, const char *what, const char *device,
 		    const char *text);

@@ -668,9 +668,13 @@ int store_add_event(struct store *store, const char *who, const char *what, cons
 	time_t seconds = time(NULL);
 
 	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
-	return change(store, "keep an event", NULL,
-		      "INSERT INTO audit (time, who, what, device, text) VALUES (?, ?, ?, ?, ?)", "sssss",
-		      now, who, what, device, text);
+	if (change(store, "keep an event", NULL,
+		   "INSERT INTO audit (time, who, what, device, text) VALUES (?, ?, ?, ?, ?)", "sssss", now,
+		   who, what, device, text))
+		return -1;
+	return change(store, "forget the oldest events", NULL,
+		      "DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?", "i",
+		      (int64_t)STORE_EVENTS_MAX);
 }
 
 static void give_event(sqlite3_stmt *row, void *arg)
