@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -42,6 +41,8 @@ enum {
 struct mode {
 	uint16_t reg[DISPI_COUNT];
 };
+
+#define DUMP_TRIES 5
 
 struct screen {
 	const struct engine *e;
@@ -192,26 +193,44 @@ static enum screen_state read_dump(struct screen *s, const uint8_t *data, size_t
 	return SCREEN_PICTURE;
 }
 
-static enum screen_state dump(struct screen *s)
+/* The whole file, to be freed; NULL: there is none, or it is being written at this moment. */
+static uint8_t *read_file(const char *path, size_t *size)
 {
-	enum screen_state state = SCREEN_DARK;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat info;
-	json_t *done = qmp_call(&s->qmp, "screendump", json_pack("{s:s}", "filename", s->scratch));
+	uint8_t *data = NULL;
 
-	if (!done)
-		return SCREEN_DARK;
-	json_decref(done);
-	int fd = open(s->scratch, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && !fstat(fd, &info) && info.st_size) {
-		void *data = mmap(NULL, info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-		if (data != MAP_FAILED) {
-			state = read_dump(s, data, info.st_size);
-			munmap(data, info.st_size);
+		*size = info.st_size;
+		data = malloc(*size);
+		if (data && read(fd, data, *size) != info.st_size) {
+			free(data);
+			data = NULL;
 		}
 	}
 	if (fd >= 0)
 		close(fd);
+	return data;
+}
+
+/* On a machine that others keep busy QEMU was seen to write the file once more after it had answered. */
+static enum screen_state dump(struct screen *s)
+{
+	enum screen_state state = SCREEN_DARK;
+	uint8_t *data = NULL;
+	size_t size;
+
+	for (int i = 0; i < DUMP_TRIES && !data; i++) {
+		json_t *done = qmp_call(&s->qmp, "screendump", json_pack("{s:s}", "filename", s->scratch));
+
+		if (!done)
+			return SCREEN_DARK;
+		json_decref(done);
+		data = read_file(s->scratch, &size);
+	}
+	if (data)
+		state = read_dump(s, data, size);
+	free(data);
 	atomic_fetch_add(&s->e->shared->dumped, 1);
 	return state;
 }
