@@ -8,7 +8,8 @@ import os
 
 from case import BUILD, TOP, Process, check, equal
 from manager import ADMIN, ADMIN_PASSWORD
-from test_manager import SECRET, Wire, add_user, adopted
+from test_manager import Wire, adopted
+from test_permission import SECRET, add_user
 from test_web import claim_code
 
 SHOTS = os.path.join(BUILD, "screenshots")

@@ -403,6 +403,27 @@ static void test_audit(void **state)
 	expect("1 ann adopt " ID_A " one;");
 }
 
+/* The latest are kept, and no more. */
+static void test_events_are_bounded(void **state)
+{
+	char sql[160];
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(store_add_event(store, "ann", "adopt", NULL, "one"), 0);
+	store_close(store);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO audit VALUES (%d, '2026-01-01T00:00:00Z', 'ann', 'login', '', 'late')",
+		 STORE_EVENTS_MAX);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	store = store_open(dir);
+	assert_int_equal(store_add_event(store, "bob", "login", NULL, "next"), 0);
+	assert_int_equal(store_events(store, 0, 9, see_event, NULL), 0);
+	expect("100001 bob login  next;100000 ann login  late;");
+}
+
 /* Each with a user of its own: what another thread does must not show in what a call says. */
 static void *add_and_remove(void *arg)
 {
@@ -544,10 +565,19 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_users),	  CASE(test_groups_and_sets), CASE(test_put_device_keeps_its_sets),
-		CASE(test_first_version), CASE(test_devices),	      CASE(test_settings),
-		CASE(test_audit),	  CASE(test_threads),	      CASE(test_killed),
-		CASE(test_private),	  CASE(test_newer),	      CASE(test_damaged),
+		CASE(test_users),
+		CASE(test_groups_and_sets),
+		CASE(test_put_device_keeps_its_sets),
+		CASE(test_first_version),
+		CASE(test_devices),
+		CASE(test_settings),
+		CASE(test_audit),
+		CASE(test_events_are_bounded),
+		CASE(test_threads),
+		CASE(test_killed),
+		CASE(test_private),
+		CASE(test_newer),
+		CASE(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,12 +26,10 @@ void api_run_ticket(struct api *api, struct web_request *request)
 void api_run_ticket_keys(struct api *api, struct web_request *request)
 {
 	struct job job = { .id = request->id, .type = JOB_TICKET_KEYS };
-	json_t *body = api_body(request);
 
-	job.text = json_dumps(body, JSON_COMPACT);
-	json_decref(body);
+	job.text = strndup(request->body ? request->body : "", request->body_len);
 	if (!job.text)
-		web_error(request, 400, "The body must be a set of keys, as JSON.");
+		web_error(request, 503, "The Device is out of memory.");
 	else if (!api_submit(api, request, &job))
 		free(job.text);
 }

@@ -29,33 +29,31 @@ struct gate {
 	struct guess_table *guesses;
 };
 
-/* {"manager", "keys"}: the set, and whose it is. */
-static const char *take_keys(struct gate *gate, const json_t *set, const char *whose)
+/* Takes keys. */
+static void hold(struct gate *gate, const struct ticket_keys *keys, const char *whose)
 {
-	struct ticket_keys keys;
-	const char *wrong = ticket_keys_parse(set, &keys);
-
-	if (wrong)
-		return wrong;
 	ticket_keys_clear(&gate->keys);
-	gate->keys = keys;
+	gate->keys = *keys;
 	snprintf(gate->whose, sizeof(gate->whose), "%s", whose);
-	return NULL;
 }
 
+/* The file is {"manager", "keys"}: the set, and whose it is. */
 static int load(struct gate *gate)
 {
 	size_t len;
 	char *text = state_read(gate->state_dir, FILE_NAME, FILE_MAX, &len);
 	json_t *root;
 	const char *whose, *wrong = "it is not as it was written";
+	struct ticket_keys keys;
 
 	if (!text)
 		return errno == ENOENT ? 0 : -1;
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	whose = json_string_value(json_object_get(root, "manager"));
 	if (whose)
-		wrong = take_keys(gate, root, whose);
+		wrong = ticket_keys_parse(root, &keys);
+	if (!wrong)
+		hold(gate, &keys, whose);
 	json_decref(root);
 	free(text);
 	if (wrong)
@@ -106,28 +104,40 @@ static bool manager_of(const struct gate *gate, char id[ADOPTION_ID_SIZE])
 	return true;
 }
 
+/* The file's text, malloc'd; NULL: out of memory, or too long. */
+static char *text_of(const json_t *set, const char *whose)
+{
+	json_t *root = json_pack("{s:s, s:O}", "manager", whose, "keys", json_object_get(set, "keys"));
+	char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+
+	json_decref(root);
+	if (!text || strlen(text) <= FILE_MAX)
+		return text;
+	log_error("a set of keys for Tickets of more than 4 KiB is not kept");
+	free(text);
+	return NULL;
+}
+
 const char *gate_set_keys(struct gate *gate, const json_t *set)
 {
-	char whose[ADOPTION_ID_SIZE], *text = NULL;
+	char whose[ADOPTION_ID_SIZE], *text;
 	struct ticket_keys keys;
 	const char *wrong = ticket_keys_parse(set, &keys);
-	json_t *root;
 
-	ticket_keys_clear(&keys);
 	if (wrong)
 		return wrong;
-	if (!manager_of(gate, whose))
+	if (!manager_of(gate, whose)) {
+		ticket_keys_clear(&keys);
 		return "This Device has no Manager.";
-	root = json_pack("{s:s, s:O}", "manager", whose, "keys", json_object_get(set, "keys"));
-	if (root)
-		text = json_dumps(root, JSON_COMPACT);
-	json_decref(root);
-	if (!text)
-		return gate_unstored;
+	}
+	text = text_of(set, whose);
 	pthread_mutex_lock(&gate->mutex);
-	wrong = strlen(text) > FILE_MAX ? "A set of keys for Tickets is no longer than 4 KiB." :
-		state_write(gate->state_dir, FILE_NAME, text, strlen(text)) ? gate_unstored :
-									      take_keys(gate, set, whose);
+	if (!text || state_write(gate->state_dir, FILE_NAME, text, strlen(text))) {
+		ticket_keys_clear(&keys);
+		wrong = gate_unstored;
+	} else {
+		hold(gate, &keys, whose);
+	}
 	pthread_mutex_unlock(&gate->mutex);
 	free(text);
 	return wrong;

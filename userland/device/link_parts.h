@@ -25,7 +25,8 @@ void link_settings(struct link *link, struct settings *settings);
 json_t *link_take_status(struct link *link, bool any);
 /* The next {"response": ...}; NULL: none. */
 json_t *link_take_response(struct link *link);
-/* Takes request's body. false: too many are open. */
+/* Takes request's body. false: too many are open. Once the link is to begin anew it is dropped: nobody waits for that
+ * answer. */
 bool link_put_request(struct link *link, struct link_message *request);
 
 #endif

@@ -12,6 +12,7 @@
 #include "lib/loop.h"
 #include "lib/version.h"
 #include "manager/permission.h"
+#include "manager/text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PASSWORD_THREADS 1 /* each hash takes 19 MiB and 50 ms, and guesses are to be slow */
@@ -228,10 +229,11 @@ void api_event(struct api *api, const char *who, const char *what, const char *d
 
 	if (!call)
 		return;
-	snprintf(call->user, sizeof(call->user), "%s", who);
+	/* Names that did not log in are anything at all, and may have been cut within a letter. */
+	text_clean(who, call->user, sizeof(call->user));
 	snprintf(call->fields[0], BODY_FIELD_SIZE, "%s", what);
 	snprintf(call->fields[1], BODY_FIELD_SIZE, "%s", device ? device : "");
-	snprintf(call->fields[2], BODY_FIELD_SIZE, "%s", text);
+	text_clean(text, call->fields[2], BODY_FIELD_SIZE);
 	api_submit(api->quick, call, NULL);
 }
 

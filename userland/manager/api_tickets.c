@@ -184,10 +184,8 @@ static void pushed(void *arg, int status, const json_t *body)
 	const char *why = json_string_value(json_object_get(body, "error"));
 	char text[FLEET_WHY_SIZE];
 
-	if (device && status) {
+	if (device && status)
 		device->ready = true;
-		api_renew_due(push->api);
-	}
 	if (device && status && status != 204) {
 		snprintf(text, sizeof(text), "The Device does not take the keys of Tickets: %s",
 			 why ? why : "it does not say why.");

@@ -12,7 +12,7 @@ const at = (id) => document.getElementById(id);
 let link = null;
 let leave = null; // called when the log-in is gone
 let status = null;
-let viewOnly = false;
+let viewOnly = false; // the person's wish
 let mayControl = true;
 
 function showOverlay(what, why, again) {
@@ -76,13 +76,15 @@ function showRate(updates, bytes) {
 	at("rate").textContent = `${updates} fps · ${bytesText(bytes)}`;
 }
 
+const watching = () => viewOnly || !mayControl;
+
 function setViewOnly(on) {
-	viewOnly = on || !mayControl;
-	at("view-only").setAttribute("aria-pressed", String(viewOnly));
+	viewOnly = on;
+	at("view-only").setAttribute("aria-pressed", String(watching()));
 	at("view-only").disabled = !mayControl;
-	at("ctrl-alt-del").disabled = viewOnly;
+	at("ctrl-alt-del").disabled = watching();
 	if (link)
-		link.viewOnly = viewOnly;
+		link.viewOnly = watching();
 }
 
 // What the log-in permits; without rights it is what everybody watches, and says nothing of that.
@@ -110,7 +112,7 @@ function comeBack(event) {
 	event.stopImmediatePropagation();
 	if (document.fullscreenElement)
 		document.exitFullscreen();
-	(viewOnly ? at(mayControl ? "view-only" : "full-screen") : at("ctrl-alt-del")).focus();
+	(watching() ? at(mayControl ? "view-only" : "full-screen") : at("ctrl-alt-del")).focus();
 }
 
 function wire() {

@@ -2,11 +2,11 @@
 // The list of Devices as the Manager knows them, and what can be done with one.
 
 import * as fleet from "./fleet.js";
+import { Poll } from "./poll.js";
 import { noPicture, size } from "./reason.js";
 import { button, cell, state } from "./table.js";
 import { openTarget } from "./targets.js";
 
-const LOOK_MS = 2000;
 const SHORT_ID = 16;
 
 // State, its colour, and what may be done.
@@ -18,9 +18,6 @@ const STATES = {
 };
 
 const at = (id) => document.getElementById(id);
-let timer = 0;
-let onLost = null;
-let shown = "";
 
 function stateOf(device) {
 	const [text, colour] = STATES[device.state] || [device.state, ""];
@@ -63,33 +60,14 @@ function addRow(device) {
 	row.insertCell().append(...last);
 }
 
-function show(devices) {
-	const text = JSON.stringify(devices);
+function show({ devices }) {
 	const adopted = devices.filter((device) => device.state === "adopted");
 	const up = adopted.filter((device) => device.link === "up");
 
-	if (text === shown) // nothing that a person is about to press moves away
-		return;
-	shown = text;
 	at("list").replaceChildren();
 	devices.sort((a, b) => (a.name || "").localeCompare(b.name || "") || a.id.localeCompare(b.id)).forEach(addRow);
 	at("nothing").hidden = devices.length > 0;
 	at("count").textContent = `${up.length} of ${adopted.length} adopted Devices connected`;
-}
-
-async function look() {
-	clearTimeout(timer);
-	try {
-		show((await fleet.devices()).devices);
-		at("notice").textContent = "";
-	} catch (error) {
-		if (error.status === 401 || error.status === 409) {
-			onLost();
-			return;
-		}
-		at("notice").textContent = error.message;
-	}
-	timer = setTimeout(look, LOOK_MS);
 }
 
 // Shows the dialogue; act() is what its button does, and a failure's text stays in it.
@@ -112,7 +90,7 @@ function ask({ title, text, go, device, code, owner, act }) {
 		try {
 			await act();
 			at("adopt").close();
-			await look();
+			await poll.now();
 		} catch (error) {
 			at("adopt-error").textContent = error.message;
 		} finally {
@@ -150,16 +128,11 @@ function askToRelease(device) {
 	});
 }
 
-export async function open(lost) {
-	const { devices } = await fleet.devices();
+const poll = new Poll(fleet.devices, show);
 
-	onLost = lost;
-	shown = "";
-	show(devices);
-	timer = setTimeout(look, LOOK_MS);
-}
+export const open = (lost) => poll.start(lost);
 
 export function close() {
-	clearTimeout(timer);
+	poll.stop();
 	at("count").textContent = "";
 }

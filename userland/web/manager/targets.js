@@ -3,15 +3,11 @@
 
 import { ask } from "./dialog.js";
 import * as fleet from "./fleet.js";
+import { Poll } from "./poll.js";
 import { noPicture, size } from "./reason.js";
 import { button, cell, state } from "./table.js";
 
-const LOOK_MS = 2000;
-
 const at = (id) => document.getElementById(id);
-let timer = 0;
-let onLost = null;
-let shown = "";
 let administrator = false;
 
 // The tab comes first: after waiting, browsers do not believe any more that a person pressed.
@@ -63,40 +59,18 @@ function addRow(target) {
 		row.lastChild.append(button("Disconnect", () => askToDisconnect(target)));
 }
 
-function show(targets) {
-	const text = JSON.stringify(targets);
+function show({ targets }) {
 
-	if (text === shown) // nothing that a person is about to press moves away
-		return;
-	shown = text;
 	at("target-list").replaceChildren();
 	targets.sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id)).forEach(addRow);
 	at("no-target").hidden = targets.length > 0;
 }
 
-async function look() {
-	clearTimeout(timer);
-	try {
-		show((await fleet.targets()).targets);
-		at("notice").textContent = "";
-	} catch (error) {
-		if (error.status === 401 || error.status === 409) {
-			onLost();
-			return;
-		}
-		at("notice").textContent = error.message;
-	}
-	timer = setTimeout(look, LOOK_MS);
-}
+const poll = new Poll(fleet.targets, show);
 
 export async function open(lost, type) {
-	onLost = lost;
 	administrator = type === "administrator";
-	shown = "";
-	show((await fleet.targets()).targets);
-	timer = setTimeout(look, LOOK_MS);
+	await poll.start(lost);
 }
 
-export function close() {
-	clearTimeout(timer);
-}
+export const close = () => poll.stop();
