@@ -30,7 +30,7 @@ from case import TOP, Deadline, Failure, check, equal, scratch
 from daemon import PASSWORD, USER, Daemon
 from manager import ADMIN, ADMIN_PASSWORD, Manager, Person
 from netns import Net
-from test_web import claim_code, frame, message, until_end
+from test_web import claim_code, frame, message
 
 
 MANAGER = os.path.join(TOP, "userland", "manager")
@@ -456,12 +456,14 @@ def test_clone_that_holds_on():
         adopted(admin)
         with open(os.path.join(device.state, "device.key"), "rb") as text:
             key = load_pem_private_key(text.read(), None)
-        for _ in range(2):
-            with Peer(manager, folder, authority_of(manager), key) as clone:
+        with contextlib.ExitStack() as open_still:
+            for _ in range(2):
+                clone = open_still.enter_context(Peer(manager, folder, authority_of(manager), key))
                 clone.say(hello={"id": clone.id, "boot": 9, "version": "0.1", "name": "clone", "settings_revision": 0})
                 equal(clone.closed()[0], 4409)
-                # It says nothing more; in the end the Manager hangs up.
-                until_end(clone.link)
+                # Longer than the Manager waits for a rival's answer: as long as it waits for a hello.
+                with Peer(manager, folder, authority_of(manager), key) as silent:
+                    equal(silent.closed()[0], 1008)
         equal(admin.await_device(named("left"), "the first")["link"], "up")
         equal(owner_of(device).ask("GET", "status")[1]["manager"]["link"], "up")
         equal(admin.ask("DELETE", f"devices/{clone.id}/adoption"), (204, None), "the first is asked, and answers")
