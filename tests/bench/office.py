@@ -6,6 +6,7 @@ network namespace of its own. The appliance of the bench can be plugged in as on
 import contextlib
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -86,7 +87,7 @@ class Office:
         except BlockingIOError:
             raise RuntimeError("another demonstration with a Manager is running: end that one first") from None
         for left in TAP, BRIDGE:
-            if os.path.exists(f"/sys/class/net/{left}"):
+            if left in (name for _, name in socket.if_nameindex()):
                 ip(f"link del {left}")
         ip(f"link add name {BRIDGE} type bridge forward_delay 0")
         made.callback(ip, f"link del {BRIDGE}")
