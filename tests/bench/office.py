@@ -4,12 +4,10 @@ network namespace of its own. The appliance of the bench can be plugged in as on
 """
 
 import contextlib
-import fcntl
 import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -80,11 +78,10 @@ class Office:
     @staticmethod
     def _lay(made):
         """One at a time in each network; what one that was killed left there goes."""
-        network = os.stat("/proc/self/ns/net").st_ino
-        lock = made.enter_context(open(os.path.join(tempfile.gettempdir(), f"kvmnet-{BRIDGE}-{network}"), "w", encoding="ascii"))
+        name = made.enter_context(socket.socket(socket.AF_UNIX))  # abstract ones belong to a network, and go with us
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            name.bind(f"\0{BRIDGE}")
+        except OSError:
             raise RuntimeError("another demonstration with a Manager is running: end that one first") from None
         for left in TAP, BRIDGE:
             if left in (name for _, name in socket.if_nameindex()):
