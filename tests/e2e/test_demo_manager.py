@@ -44,9 +44,9 @@ def claim(browser, url, code):
 def adopt(browser, name, code):
     browser.do("await-text", id="list", text=name)
     browser.do("push", row=name, name="Adopt")
-    browser.do("await-text", id="adopt-title", text=f"Adopt {name}")
-    browser.do("fill", id="adopt-code", text=code)
-    browser.do("press", id="adopt-go")
+    browser.do("await-text", id="ask-title", text=f"Adopt {name}")
+    browser.do("fill", id="ask-code", text=code)
+    browser.do("press", id="ask-go")
     browser.do("await-row", row=name, text="Connected")
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The list of Devices as the Manager knows them, and what can be done with one.
 
+import { ask } from "./dialog.js";
 import * as fleet from "./fleet.js";
 import { Poll } from "./poll.js";
 import { noPicture, size } from "./reason.js";
@@ -70,60 +71,38 @@ function show({ devices }) {
 	at("count").textContent = `${up.length} of ${adopted.length} adopted Devices connected`;
 }
 
-// Shows the dialogue; act() is what its button does, and a failure's text stays in it.
-function ask({ title, text, go, device, code, owner, act }) {
-	at("adopt-title").textContent = title;
-	at("adopt-text").textContent = text;
-	at("adopt-id").textContent = device.id.match(/.{4}/g).join(" ");
-	at("adopt-go").textContent = go;
-	at("adopt-error").textContent = "";
-	at("adopt-form").reset();
-	at("adopt-code-row").hidden = !code;
-	at("adopt-code").required = code;
-	at("adopt-user-row").hidden = at("adopt-password-row").hidden = !owner;
-	at("adopt-user").required = at("adopt-password").required = owner;
-	at("adopt-cancel").onclick = () => at("adopt").close();
-	at("adopt-form").onsubmit = async (event) => {
-		event.preventDefault();
-		at("adopt-go").disabled = true;
-		at("adopt-error").textContent = "";
-		try {
-			await act();
-			at("adopt").close();
+// What is asked, and the list once more when it is done.
+function askAbout(device, question) {
+	ask({
+		...question,
+		title: `${question.go} ${device.name || "this Device"}`,
+		hash: device.id,
+		act: async (values) => {
+			await question.act(values);
 			await poll.now();
-		} catch (error) {
-			at("adopt-error").textContent = error.message;
-		} finally {
-			at("adopt-go").disabled = false;
-		}
-	};
-	at("adopt").showModal();
+		},
+	});
 }
 
 function askToAdopt(device) {
-	const code = device.state === "unclaimed";
+	const unclaimed = device.state === "unclaimed";
 
-	ask({
-		title: `Adopt ${device.name || "this Device"}`,
-		text: code ? "It has no owner yet. Enter the claim code that its own console shows." :
+	askAbout(device, {
+		text: unclaimed ? "It has no owner yet. Enter the claim code that its own console shows." :
 			"It has an owner. Enter the owner's user name and password.",
 		go: "Adopt",
-		device,
-		code,
-		owner: !code,
-		act: () => fleet.adopt(device.id, code ? { code: at("adopt-code").value } :
-			{ user: at("adopt-user").value, password: at("adopt-password").value }),
+		fields: unclaimed ? [{ name: "code", label: "Claim code", length: 20, code: true }] :
+			[{ name: "user", label: "Owner's user name" },
+				{ name: "password", label: "Owner's password", type: "password", length: 256 }],
+		act: (authority) => fleet.adopt(device.id, authority),
 	});
 }
 
 function askToRelease(device) {
-	ask({
-		title: `Release ${device.name || "this Device"}`,
+	askAbout(device, {
 		text: "It forgets this Manager and is its owner's own again, or nobody's if it had no owner.",
 		go: "Release",
-		device,
-		code: false,
-		owner: false,
+		fields: [],
 		act: () => fleet.release(device.id),
 	});
 }

@@ -17,6 +17,10 @@ function input(field) {
 	element.value = field.value || "";
 	element.required = true;
 	element.maxLength = field.length || 64;
+	element.spellcheck = false;
+	element.autocapitalize = field.code ? "characters" : "none";
+	element.className = field.code ? "code" : "";
+	element.placeholder = field.code ? "ABCD-EFGH-JKLM" : "";
 	element.autocomplete = field.complete || "off";
 	element.id = `ask-${field.name}`;
 	return { element: labelled(field.label, element), value: () => element.value };
@@ -60,12 +64,14 @@ function make(field) {
 	return field.options ? choice(field) : input(field);
 }
 
-// act(values by name) does it; what it throws is shown, and the dialogue stays.
-export function ask({ title, text, go, fields, act }) {
+// hash: of a Device's key, to be compared. act(values by name) does it; what it throws is shown, and the dialogue stays.
+export function ask({ title, text, hash, go, fields, act }) {
 	const made = fields.map((field) => [field.name, make(field)]);
 
 	at("ask-title").textContent = title;
 	at("ask-text").textContent = text || "";
+	at("ask-key").hidden = !hash;
+	at("ask-hash").textContent = hash?.match(/.{4}/g).join(" ") || "";
 	at("ask-go").textContent = go;
 	at("ask-error").textContent = "";
 	at("ask-fields").replaceChildren(...made.map(([, field]) => field.element));
