@@ -13,6 +13,7 @@ import child
 import image
 from qmp import Qmp
 from serial import Serial
+from target import TIMER_WORKS
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PORTS = {"https": 443, "video": 900, "keyboard": 901, "mouse": 902, "usb": 3240}
@@ -108,7 +109,7 @@ class Appliance:
                 "-smp", str(self.smp), "-m", self.mem, "-nodefaults", "-display", "none", "-no-reboot",
                 "-object", f"memory-backend-file,id=ram,mem-path={self.ram},share=on,size={self.mem}",
                 "-machine", "q35,memory-backend=ram", "-kernel", built.kernel, "-initrd", initrd,
-                "-append", "console=ttyS0 quiet loglevel=4 panic=-1 systemd.show_status=0 " + self.append,
+                "-append", f"console=ttyS0 quiet loglevel=4 panic=-1 {TIMER_WORKS} systemd.show_status=0 " + self.append,
                 "-drive", f"if=none,id=root,file={built.root},format=raw,readonly=on",
                 "-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci",
                 "-netdev", "user,id=net,restrict=on" + forwards,
