@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The store in one SQLite file. All SQL of the Manager is here, and every value that it is given is bound, never
- * written into a statement.
- */
-#include "manager/store.h"
+/* The store in one SQLite file: the file, its tables, users, Devices, settings and the audit. */
+#include "manager/store_sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,19 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <sqlite3.h>
-
 #include "lib/log.h"
 #include "lib/state.h"
 
 #define FILE_NAME "manager.db"
 #define BUSY_MS 5000 /* somebody makes a backup */
-
-struct store {
-	pthread_mutex_t lock;
-	sqlite3 *db;
-	char path[PATH_MAX];
-};
 
 /* From each version to the next one. Never change one that was released: add another. */
 static const char *const migrations[] = {
@@ -58,8 +45,6 @@ static const char *const migrations[] = {
 
 /* ---- one statement ---- */
 
-typedef void row_fn(sqlite3_stmt *row, void *arg);
-
 static void log_failure(const struct store *store, const char *doing)
 {
 	int code = sqlite3_errcode(store->db) & 0xff;
@@ -72,7 +57,6 @@ static void log_failure(const struct store *store, const char *doing)
 			"");
 }
 
-/* types: a letter an argument, 's' text (NULL: empty), 'i' int64_t. */
 static bool bind(sqlite3_stmt *statement, const char *types, va_list args)
 {
 	for (int i = 0; types[i]; i++) {
@@ -91,9 +75,8 @@ static bool bind(sqlite3_stmt *statement, const char *types, va_list args)
 	return true;
 }
 
-/* Under the lock. doing: to follow "cannot". */
-static int run_locked(struct store *store, const char *doing, const char *sql, row_fn *each, void *arg,
-		      const char *types, va_list args)
+int sql_run_locked(struct store *store, const char *doing, const char *sql, row_fn *each, void *arg,
+		   const char *types, va_list args)
 {
 	sqlite3_stmt *statement = NULL;
 	int result = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
@@ -110,30 +93,28 @@ static int run_locked(struct store *store, const char *doing, const char *sql, r
 	return result == SQLITE_DONE ? 0 : -1;
 }
 
-static int query(struct store *store, const char *doing, const char *sql, row_fn *each, void *arg,
-		 const char *types, ...)
+int sql_query(struct store *store, const char *doing, const char *sql, row_fn *each, void *arg,
+	      const char *types, ...)
 {
 	va_list args;
 	int result;
 
 	va_start(args, types);
 	pthread_mutex_lock(&store->lock);
-	result = run_locked(store, doing, sql, each, arg, types, args);
+	result = sql_run_locked(store, doing, sql, each, arg, types, args);
 	pthread_mutex_unlock(&store->lock);
 	va_end(args);
 	return result;
 }
 
-/* *changed: whether a row was; may be NULL. */
-static int change(struct store *store, const char *doing, bool *changed, const char *sql, const char *types,
-		  ...)
+int sql_change(struct store *store, const char *doing, bool *changed, const char *sql, const char *types, ...)
 {
 	va_list args;
 	int result;
 
 	va_start(args, types);
 	pthread_mutex_lock(&store->lock);
-	result = run_locked(store, doing, sql, NULL, NULL, types, args);
+	result = sql_run_locked(store, doing, sql, NULL, NULL, types, args);
 	if (changed)
 		*changed = !result && sqlite3_changes(store->db) > 0;
 	pthread_mutex_unlock(&store->lock);
@@ -141,11 +122,16 @@ static int change(struct store *store, const char *doing, bool *changed, const c
 	return result;
 }
 
-static const char *text(sqlite3_stmt *row, int column)
+const char *sql_text(sqlite3_stmt *row, int column)
 {
 	const unsigned char *value = sqlite3_column_text(row, column);
 
 	return value ? (const char *)value : ""; /* out of memory: the step after says so */
+}
+
+void sql_take_number(sqlite3_stmt *row, void *arg)
+{
+	*(int64_t *)arg = sqlite3_column_int64(row, 0);
 }
 
 /* ---- opening ---- */
@@ -165,13 +151,13 @@ static bool make_file(const struct store *store)
 
 static void take_text(sqlite3_stmt *row, void *arg)
 {
-	snprintf(arg, 64, "%s", text(row, 0));
+	snprintf(arg, 64, "%s", sql_text(row, 0));
 }
 
 static bool ask(struct store *store, const char *sql, char answer[64])
 {
 	answer[0] = '\0';
-	return !query(store, "be opened", sql, take_text, answer, "");
+	return !sql_query(store, "be opened", sql, take_text, answer, "");
 }
 
 static bool check_whole(struct store *store)
@@ -270,9 +256,6 @@ struct caller {
 		store_user_fn *user;
 		store_device_fn *device;
 		store_event_fn *event;
-		store_group_fn *group;
-		store_set_fn *set;
-		store_permitted_fn *permitted;
 	};
 	void *arg;
 };
@@ -280,7 +263,7 @@ struct caller {
 static void give_user(sqlite3_stmt *row, void *arg)
 {
 	const struct caller *caller = arg;
-	const struct store_user user = { text(row, 0), text(row, 1), text(row, 2) };
+	const struct store_user user = { sql_text(row, 0), sql_text(row, 1), sql_text(row, 2) };
 
 	caller->user(&user, caller->arg);
 }
@@ -289,21 +272,21 @@ int store_users(struct store *store, store_user_fn *each, void *arg)
 {
 	struct caller caller = { .user = each, .arg = arg };
 
-	return query(store, "list users", "SELECT name, type, hash FROM users ORDER BY name", give_user,
-		     &caller, "");
+	return sql_query(store, "list users", "SELECT name, type, hash FROM users ORDER BY name", give_user,
+			 &caller, "");
 }
 
 int store_user(struct store *store, const char *name, store_user_fn *each, void *arg)
 {
 	struct caller caller = { .user = each, .arg = arg };
 
-	return query(store, "find a user", "SELECT name, type, hash FROM users WHERE name = ?", give_user,
-		     &caller, "s", name);
+	return sql_query(store, "find a user", "SELECT name, type, hash FROM users WHERE name = ?", give_user,
+			 &caller, "s", name);
 }
 
 int store_add_first_user(struct store *store, const struct store_user *user, bool *added)
 {
-	return change(
+	return sql_change(
 		store, "add a user", added,
 		"INSERT INTO users (name, type, hash) SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM users)",
 		"sss", user->name, user->type, user->hash);
@@ -311,9 +294,9 @@ int store_add_first_user(struct store *store, const struct store_user *user, boo
 
 int store_add_user(struct store *store, const struct store_user *user, bool *added)
 {
-	return change(store, "add a user", added,
-		      "INSERT INTO users (name, type, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", "sss",
-		      user->name, user->type, user->hash);
+	return sql_change(store, "add a user", added,
+			  "INSERT INTO users (name, type, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+			  "sss", user->name, user->type, user->hash);
 }
 
 /* Of a user that may go, or be less. */
@@ -323,22 +306,22 @@ int store_add_user(struct store *store, const struct store_user *user, bool *add
 
 int store_set_user_type(struct store *store, const char *name, const char *type, bool *changed)
 {
-	return change(store, "change a user", changed,
-		      "UPDATE users SET type = ?1 WHERE name = ?2 AND (?1 = 'administrator' OR " NOT_THE_LAST
-		      ")",
-		      "ss", type, name);
+	return sql_change(
+		store, "change a user", changed,
+		"UPDATE users SET type = ?1 WHERE name = ?2 AND (?1 = 'administrator' OR " NOT_THE_LAST ")",
+		"ss", type, name);
 }
 
 int store_remove_user(struct store *store, const char *name, bool *removed)
 {
-	return change(store, "remove a user", removed, "DELETE FROM users WHERE name = ? AND " NOT_THE_LAST,
-		      "s", name);
+	return sql_change(store, "remove a user", removed,
+			  "DELETE FROM users WHERE name = ? AND " NOT_THE_LAST, "s", name);
 }
 
 int store_set_user_hash(struct store *store, const char *name, const char *hash, bool *changed)
 {
-	return change(store, "keep a password", changed, "UPDATE users SET hash = ? WHERE name = ?", "ss",
-		      hash, name);
+	return sql_change(store, "keep a password", changed, "UPDATE users SET hash = ? WHERE name = ?", "ss",
+			  hash, name);
 }
 
 /* ---- Devices ---- */
@@ -350,15 +333,15 @@ static void give_device(sqlite3_stmt *row, void *arg)
 {
 	const struct caller *caller = arg;
 	const struct store_device device = {
-		.id = text(row, 0),
-		.name = text(row, 1),
-		.address = text(row, 2),
-		.model = text(row, 3),
-		.firmware = text(row, 4),
-		.state = text(row, 5),
-		.serial = text(row, 6),
-		.adopted_at = text(row, 7),
-		.adopted_by = text(row, 8),
+		.id = sql_text(row, 0),
+		.name = sql_text(row, 1),
+		.address = sql_text(row, 2),
+		.model = sql_text(row, 3),
+		.firmware = sql_text(row, 4),
+		.state = sql_text(row, 5),
+		.serial = sql_text(row, 6),
+		.adopted_at = sql_text(row, 7),
+		.adopted_by = sql_text(row, 8),
 		.port = sqlite3_column_int64(row, 9),
 		.starts = sqlite3_column_int64(row, 10),
 		.ends = sqlite3_column_int64(row, 11),
@@ -372,248 +355,51 @@ int store_devices(struct store *store, store_device_fn *each, void *arg)
 {
 	struct caller caller = { .device = each, .arg = arg };
 
-	return query(store, "list Devices", "SELECT " DEVICE_COLUMNS " FROM devices ORDER BY name, id",
-		     give_device, &caller, "");
+	return sql_query(store, "list Devices", "SELECT " DEVICE_COLUMNS " FROM devices ORDER BY name, id",
+			 give_device, &caller, "");
 }
 
 int store_device(struct store *store, const char *id, store_device_fn *each, void *arg)
 {
 	struct caller caller = { .device = each, .arg = arg };
 
-	return query(store, "find a Device", "SELECT " DEVICE_COLUMNS " FROM devices WHERE id = ?",
-		     give_device, &caller, "s", id);
+	return sql_query(store, "find a Device", "SELECT " DEVICE_COLUMNS " FROM devices WHERE id = ?",
+			 give_device, &caller, "s", id);
 }
 
 int store_put_device(struct store *store, const struct store_device *device)
 {
-	return change(store, "keep a Device", NULL,
-		      "INSERT INTO devices (" DEVICE_COLUMNS
-		      ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-		      "name = excluded.name, address = excluded.address, model = excluded.model, "
-		      "firmware = excluded.firmware, state = excluded.state, serial = excluded.serial, "
-		      "adopted_at = excluded.adopted_at, adopted_by = excluded.adopted_by, "
-		      "port = excluded.port, starts = excluded.starts, ends = excluded.ends, "
-		      "settings_revision = excluded.settings_revision",
-		      "sssssssssiiii", device->id, device->name, device->address, device->model,
-		      device->firmware, device->state, device->serial, device->adopted_at, device->adopted_by,
-		      device->port, device->starts, device->ends, device->settings_revision);
+	return sql_change(store, "keep a Device", NULL,
+			  "INSERT INTO devices (" DEVICE_COLUMNS
+			  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+			  "name = excluded.name, address = excluded.address, model = excluded.model, "
+			  "firmware = excluded.firmware, state = excluded.state, serial = excluded.serial, "
+			  "adopted_at = excluded.adopted_at, adopted_by = excluded.adopted_by, "
+			  "port = excluded.port, starts = excluded.starts, ends = excluded.ends, "
+			  "settings_revision = excluded.settings_revision",
+			  "sssssssssiiii", device->id, device->name, device->address, device->model,
+			  device->firmware, device->state, device->serial, device->adopted_at,
+			  device->adopted_by, device->port, device->starts, device->ends,
+			  device->settings_revision);
 }
 
 int store_set_device_revision(struct store *store, const char *id, int64_t revision, bool *changed)
 {
-	return change(store, "keep a Device's settings revision", changed,
-		      "UPDATE devices SET settings_revision = ? WHERE id = ?", "is", revision, id);
+	return sql_change(store, "keep a Device's settings revision", changed,
+			  "UPDATE devices SET settings_revision = ? WHERE id = ?", "is", revision, id);
 }
 
 int store_set_device_certificate(struct store *store, const char *id, const char *serial, int64_t starts,
 				 int64_t ends, bool *changed)
 {
-	return change(store, "keep a Device's certificate", changed,
-		      "UPDATE devices SET serial = ?, starts = ?, ends = ? WHERE id = ?", "siis", serial,
-		      starts, ends, id);
+	return sql_change(store, "keep a Device's certificate", changed,
+			  "UPDATE devices SET serial = ?, starts = ?, ends = ? WHERE id = ?", "siis", serial,
+			  starts, ends, id);
 }
 
 int store_remove_device(struct store *store, const char *id, bool *removed)
 {
-	return change(store, "remove a Device", removed, "DELETE FROM devices WHERE id = ?", "s", id);
-}
-
-/* ---- groups and sets ---- */
-
-/* Members of a list, as JSON. */
-#define MEMBERS(table, of) \
-	"(SELECT json_group_array(member) FROM (SELECT member FROM " table " WHERE owner = " of \
-	".id ORDER BY member))"
-
-static void give_group(sqlite3_stmt *row, void *arg)
-{
-	const struct caller *caller = arg;
-	const struct store_group group = { sqlite3_column_int64(row, 0), text(row, 1), text(row, 2),
-					   text(row, 3) };
-
-	caller->group(&group, caller->arg);
-}
-
-int store_groups(struct store *store, store_group_fn *each, void *arg)
-{
-	struct caller caller = { .group = each, .arg = arg };
-
-	return query(store, "list User Groups",
-		     "SELECT id, name, " MEMBERS("group_users", "groups") ", " MEMBERS(
-			     "group_sets", "groups") " FROM groups ORDER BY name",
-		     give_group, &caller, "");
-}
-
-static void give_set(sqlite3_stmt *row, void *arg)
-{
-	const struct caller *caller = arg;
-	const struct store_set set = { sqlite3_column_int64(row, 0), text(row, 1), text(row, 2) };
-
-	caller->set(&set, caller->arg);
-}
-
-int store_sets(struct store *store, store_set_fn *each, void *arg)
-{
-	struct caller caller = { .set = each, .arg = arg };
-
-	return query(store, "list Target Sets",
-		     "SELECT id, name, " MEMBERS("set_devices", "sets") " FROM sets ORDER BY name", give_set,
-		     &caller, "");
-}
-
-static void take_number(sqlite3_stmt *row, void *arg)
-{
-	*(int64_t *)arg = sqlite3_column_int64(row, 0);
-}
-
-/* Under the lock. number: of the only row, when there is one; may be NULL. */
-static int step(struct store *store, int64_t *number, const char *sql, const char *types, ...)
-{
-	va_list args;
-	int result;
-
-	va_start(args, types);
-	result = run_locked(store, "keep a group or set", sql, number ? take_number : NULL, number, types,
-			    args);
-	va_end(args);
-	return result;
-}
-
-/* How one of the two is kept. Its members: what is unknown of them, how they go, how they come. */
-struct kind {
-	const char *exists, *taken, *insert, *rename;
-	struct {
-		const char *unknown, *clear, *add;
-	} members[2];
-};
-
-static const struct kind groups = {
-	"SELECT count(*) FROM groups WHERE id = ?",
-	"SELECT count(*) FROM groups WHERE name = ? AND id <> ?",
-	"INSERT INTO groups (name) VALUES (?) RETURNING id",
-	"UPDATE groups SET name = ? WHERE id = ?",
-	{
-		{ "SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT name FROM users)",
-		  "DELETE FROM group_users WHERE owner = ?",
-		  "INSERT OR IGNORE INTO group_users SELECT ?, value FROM json_each(?)" },
-		{ "SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT id FROM sets)",
-		  "DELETE FROM group_sets WHERE owner = ?",
-		  "INSERT OR IGNORE INTO group_sets SELECT ?, value FROM json_each(?)" },
-	},
-};
-
-static const struct kind sets = {
-	"SELECT count(*) FROM sets WHERE id = ?",
-	"SELECT count(*) FROM sets WHERE name = ? AND id <> ?",
-	"INSERT INTO sets (name) VALUES (?) RETURNING id",
-	"UPDATE sets SET name = ? WHERE id = ?",
-	{
-		{ "SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT id FROM devices)",
-		  "DELETE FROM set_devices WHERE owner = ?",
-		  "INSERT OR IGNORE INTO set_devices SELECT ?, value FROM json_each(?)" },
-	},
-};
-
-/* Under the lock, within a transaction. */
-static int judge_put(struct store *store, const struct kind *kind, int64_t id, const char *name,
-		     const char *const members[], enum store_put *put)
-{
-	int64_t exists = 1, taken = 0, unknown = 0;
-
-	*put = STORE_PUT;
-	if ((id && step(store, &exists, kind->exists, "i", id)) ||
-	    step(store, &taken, kind->taken, "si", name, id))
-		return -1;
-	for (int i = 0; i < 2 && kind->members[i].unknown && !unknown; i++)
-		if (step(store, &unknown, kind->members[i].unknown, "s", members[i]))
-			return -1;
-	if (!exists)
-		*put = STORE_MISSING;
-	else if (taken)
-		*put = STORE_TAKEN;
-	else if (unknown)
-		*put = STORE_UNKNOWN;
-	return 0;
-}
-
-/* Likewise. */
-static int put_all(struct store *store, const struct kind *kind, int64_t *id, const char *name,
-		   const char *const members[])
-{
-	if (*id ? step(store, NULL, kind->rename, "si", name, *id) : step(store, id, kind->insert, "s", name))
-		return -1;
-	for (int i = 0; i < 2 && kind->members[i].add; i++)
-		if (step(store, NULL, kind->members[i].clear, "i", *id) ||
-		    step(store, NULL, kind->members[i].add, "is", *id, members[i]))
-			return -1;
-	return 0;
-}
-
-static int put_kind(struct store *store, const struct kind *kind, int64_t *id, const char *name,
-		    const char *const members[], enum store_put *put)
-{
-	int64_t before = *id;
-	int error;
-
-	pthread_mutex_lock(&store->lock);
-	error = step(store, NULL, "BEGIN IMMEDIATE", "");
-	if (!error) {
-		error = judge_put(store, kind, *id, name, members, put);
-		if (!error && *put == STORE_PUT)
-			error = put_all(store, kind, id, name, members);
-		if (error || *put != STORE_PUT)
-			step(store, NULL, "ROLLBACK", "");
-		else
-			error = step(store, NULL, "COMMIT", "");
-		/* What cannot be committed must not swallow what comes after it. */
-		if (error && !sqlite3_get_autocommit(store->db))
-			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-	}
-	if (error)
-		*id = before;
-	pthread_mutex_unlock(&store->lock);
-	return error;
-}
-
-int store_put_group(struct store *store, int64_t *id, const struct store_group *group, enum store_put *put)
-{
-	const char *const members[] = { group->users, group->sets };
-
-	return put_kind(store, &groups, id, group->name, members, put);
-}
-
-int store_put_set(struct store *store, int64_t *id, const struct store_set *set, enum store_put *put)
-{
-	const char *const members[] = { set->devices, NULL };
-
-	return put_kind(store, &sets, id, set->name, members, put);
-}
-
-int store_remove_group(struct store *store, int64_t id, bool *removed)
-{
-	return change(store, "remove a User Group", removed, "DELETE FROM groups WHERE id = ?", "i", id);
-}
-
-int store_remove_set(struct store *store, int64_t id, bool *removed)
-{
-	return change(store, "remove a Target Set", removed, "DELETE FROM sets WHERE id = ?", "i", id);
-}
-
-static void give_permitted(sqlite3_stmt *row, void *arg)
-{
-	const struct caller *caller = arg;
-
-	caller->permitted(text(row, 0), caller->arg);
-}
-
-int store_permitted(struct store *store, const char *user, store_permitted_fn *each, void *arg)
-{
-	struct caller caller = { .permitted = each, .arg = arg };
-
-	return query(store, "find who may open what",
-		     "SELECT DISTINCT set_devices.member FROM group_users JOIN group_sets USING (owner) "
-		     "JOIN set_devices ON set_devices.owner = group_sets.member WHERE group_users.member = ?",
-		     give_permitted, &caller, "s", user);
+	return sql_change(store, "remove a Device", removed, "DELETE FROM devices WHERE id = ?", "s", id);
 }
 
 /* ---- settings ---- */
@@ -627,7 +413,7 @@ static void take_settings(sqlite3_stmt *row, void *arg)
 {
 	struct settings *settings = arg;
 
-	settings->wanted = strdup(text(row, 0));
+	settings->wanted = strdup(sql_text(row, 0));
 	settings->revision = sqlite3_column_int64(row, 1);
 }
 
@@ -636,10 +422,10 @@ int store_settings(struct store *store, char **wanted, int64_t *revision)
 	struct settings settings = { 0 };
 
 	/* The second row is the one that holds before the first change. */
-	if (query(store, "read the settings",
-		  "SELECT wanted, revision FROM settings UNION ALL "
-		  "SELECT '{}', 0 WHERE NOT EXISTS (SELECT 1 FROM settings)",
-		  take_settings, &settings, ""))
+	if (sql_query(store, "read the settings",
+		      "SELECT wanted, revision FROM settings UNION ALL "
+		      "SELECT '{}', 0 WHERE NOT EXISTS (SELECT 1 FROM settings)",
+		      take_settings, &settings, ""))
 		return -1;
 	*wanted = settings.wanted;
 	*revision = settings.revision;
@@ -651,11 +437,11 @@ int store_settings(struct store *store, char **wanted, int64_t *revision)
 
 int store_put_settings(struct store *store, const char *wanted, int64_t *revision)
 {
-	return query(
+	return sql_query(
 		store, "keep the settings",
 		"INSERT INTO settings (only, wanted, revision) VALUES (1, ?, 1) ON CONFLICT (only) DO UPDATE "
 		"SET wanted = excluded.wanted, revision = revision + 1 RETURNING revision",
-		take_number, revision, "s", wanted);
+		sql_take_number, revision, "s", wanted);
 }
 
 /* ---- audit ---- */
@@ -668,13 +454,13 @@ int store_add_event(struct store *store, const char *who, const char *what, cons
 	time_t seconds = time(NULL);
 
 	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
-	if (change(store, "keep an event", NULL,
-		   "INSERT INTO audit (time, who, what, device, text) VALUES (?, ?, ?, ?, ?)", "sssss", now,
-		   who, what, device, text))
+	if (sql_change(store, "keep an event", NULL,
+		       "INSERT INTO audit (time, who, what, device, text) VALUES (?, ?, ?, ?, ?)", "sssss",
+		       now, who, what, device, text))
 		return -1;
-	return change(store, "forget the oldest events", NULL,
-		      "DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?", "i",
-		      (int64_t)STORE_EVENTS_MAX);
+	return sql_change(store, "forget the oldest events", NULL,
+			  "DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?", "i",
+			  (int64_t)STORE_EVENTS_MAX);
 }
 
 static void give_event(sqlite3_stmt *row, void *arg)
@@ -682,11 +468,11 @@ static void give_event(sqlite3_stmt *row, void *arg)
 	const struct caller *caller = arg;
 	const struct store_event event = {
 		sqlite3_column_int64(row, 0),
-		text(row, 1),
-		text(row, 2),
-		text(row, 3),
-		text(row, 4),
-		text(row, 5),
+		sql_text(row, 1),
+		sql_text(row, 2),
+		sql_text(row, 3),
+		sql_text(row, 4),
+		sql_text(row, 5),
 	};
 
 	caller->event(&event, caller->arg);
@@ -696,8 +482,8 @@ int store_events(struct store *store, int64_t before, unsigned limit, store_even
 {
 	struct caller caller = { .event = each, .arg = arg };
 
-	return query(store, "list events",
-		     "SELECT number, time, who, what, device, text FROM audit WHERE number < ? "
-		     "ORDER BY number DESC LIMIT ?",
-		     give_event, &caller, "ii", before > 0 ? before : INT64_MAX, (int64_t)limit);
+	return sql_query(store, "list events",
+			 "SELECT number, time, who, what, device, text FROM audit WHERE number < ? "
+			 "ORDER BY number DESC LIMIT ?",
+			 give_event, &caller, "ii", before > 0 ? before : INT64_MAX, (int64_t)limit);
 }
