@@ -10,8 +10,8 @@ from child import Child
 from qmp import Qmp
 from serial import Serial
 
-# At its start Linux counts timer interrupts against a loop; without a processor to itself the emulated timer is late,
-# and on a busy machine one start in ten finds it wanting; where every way fails, it panics on a screen still dark.
+# Linux tests its timer at its start, against a loop. On a busy machine the emulated one comes late: three of some thirty
+# starts found it wanting and tried the next way; when no way is left, Linux panics, and the screen is still dark.
 TIMER_WORKS = "no_timer_check"
 INSTALLER = "/usr/lib/debian-installer/images/12/amd64/gtk/debian-installer/amd64"
 

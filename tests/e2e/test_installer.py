@@ -4,6 +4,7 @@ once by pointer. Its words are read off the Client's picture.
 """
 
 import screens
+from case import Failure
 from client import Owner, Probe, frozen, same_picture
 from bench import Bench
 
@@ -20,7 +21,11 @@ def setup():
     bench.start()
     owner = Owner(bench)
     with Probe(owner) as client:
-        screens.await_text(client, "Select a language")
+        try:
+            screens.await_text(client, "Select a language")
+        except Failure as failure:  # is it the Target that stands still, or what we show of it?
+            own = screens.text_of(screens.words(bench.target.screendump()))
+            raise Failure(f"{failure}; the Target itself shows {own[:600]!r}") from failure
 
 
 def teardown():
