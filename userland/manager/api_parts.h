@@ -58,6 +58,8 @@ struct call {
 	int64_t number; /* 0: a new one */
 	enum store_put put;
 	json_t *list;
+	/* of Tickets */
+	bool view_only; /* asked for less than he may */
 	/* of a Device */
 	char id[CA_ID_SIZE], host[FLEET_ADDRESS_SIZE], name[DISCOVERY_TEXT_SIZE];
 	uint16_t port;

@@ -101,6 +101,8 @@ static void open_target(struct call *call, struct web_request *request)
 	const struct fleet_device *device = fleet_find(&call->api->fleet, call->id);
 	unsigned rights = device && device->adopted ? rights_of(call, device) : 0;
 
+	if (call->view_only)
+		rights &= TICKET_VIEW;
 	if (!request)
 		return;
 	/* Removed or changed while this was looked up. */
@@ -116,10 +118,18 @@ static void open_target(struct call *call, struct web_request *request)
 
 void api_run_ticket(struct api *api, struct web_request *request)
 {
-	struct call *call = api_call(api, request, look_up, open_target);
+	uint64_t view_only;
+	struct call *call;
 
+	if (!body_query(request->query, strlen(request->query), "view_only", &view_only) || view_only > 1) {
+		web_error(request, 400,
+			  "The only parameter is view_only, which is 1 for a Ticket to watch with.");
+		return;
+	}
+	call = api_call(api, request, look_up, open_target);
 	if (!call)
 		return;
+	call->view_only = view_only;
 	/* Another text is no Target's. */
 	if (strlen(request->parameter) == sizeof(call->id) - 1)
 		strcpy(call->id, request->parameter);
