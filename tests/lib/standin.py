@@ -9,6 +9,7 @@ import sys
 
 FOLDER, MODE = sys.argv[1:]
 COOKIE = "__Host-kvmnet=0123"
+ODD = {"half": b'{"claimed": true, "product": "kvm', "nested": b"[" * 100000, "list": b"[1, 2]"}
 
 
 class StandIn(http.server.BaseHTTPRequestHandler):
@@ -61,6 +62,14 @@ class StandIn(http.server.BaseHTTPRequestHandler):
                 return
         elif MODE == "redirect":
             self.answer(302, None, ("Location", f"https://{self.headers['Host']}/elsewhere"))
+        elif MODE == "truncated":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b'{"claimed": true, ')
+            self.close_connection = True
+        elif MODE in ODD:
+            self.answer(200, ODD[MODE])
         elif MODE == "page":
             self.answer(200, b"<html>It works!</html>")
         else:
