@@ -23,7 +23,7 @@ from test_permission import SECRET, add_user
 from test_web import claim_code, handshake
 
 KVMNET = os.path.join(BUILD, "asan", "kvmnet")
-COMMANDS = ("claim", "devices", "adopt", "targets", "ticket", "sessions", "users")
+COMMANDS = ("claim", "devices", "adopt", "targets", "ticket", "screenshot", "type", "sessions", "users")
 DONE, FAILED, USAGE, REFUSED, NO_PEER = range(5)
 
 
@@ -244,6 +244,79 @@ def test_tickets_and_sessions():
                 desk.ask("sessions", "end", "nowhere", status=FAILED, says="no such Target")
                 desk.ask("sessions", "end", "left")
                 admin.await_device(lambda it: not it["status"]["sessions"], "the end of the other")
+
+
+def usages(keyboard, count):
+    """The next so many reports of a keyboard."""
+    return [list(keyboard.report()) for _ in range(count)]
+
+
+def plain(usage):
+    return [[0, 0, usage, 0, 0, 0, 0, 0], [0] * 8]
+
+
+def test_screenshot_and_type():
+    with Wire() as wire:
+        manager = wire.manager()
+        admin, device = manager.claimed(), wire.device()
+        found = adopted(admin)
+        add_user(admin, "eve", "viewonly")
+        status, made = admin.ask("POST", "sets", {"name": "All", "targets": [found["id"]]})
+        equal(status, 200)
+        equal(admin.ask("POST", "groups", {"name": "All", "users": ["eve"], "sets": [made["id"]]})[0], 200)
+        producer = device.producer()
+        with Desk(manager) as desk, Desk(manager, "eve", SECRET) as eves:
+            port, keyboard = ("--session-port", str(device.port)), device.keyboard
+            for width, height in (320, 240), (1366, 768):
+                producer.ask(f"mode {width} {height}")
+                producer.ask("frame typing 3")
+                for seat in desk, eves:
+                    path = os.path.join(seat.home, "screen.png")
+                    admin.await_device(lambda it: it["status"]["capture"]["width"] == width, "the Mode")
+                    equal(seat.json("screenshot", "left", path, *port), {"file": path, "width": width, "height": height})
+                    dump = os.path.join(seat.home, "dump")
+                    check(producer.ask(f"dump {dump}").startswith("ok"), "no dump")
+                    equal(pixels(path), dumped(dump), "the picture")
+            desk.ask("type", "left", "aB\n", "--key", "ctrl-Alt-DEL", "--key", "F11", *port)
+            equal(usages(keyboard, 2), plain(4))
+            shift = [2, 0, 0, 0, 0, 0, 0, 0]
+            equal(usages(keyboard, 4), [shift, [2, 0, 5, 0, 0, 0, 0, 0], shift, [0] * 8])
+            equal(usages(keyboard, 2), plain(0x28))
+            held = [[mask, 0, 0, 0, 0, 0, 0, 0] for mask in (1, 5)]
+            equal(usages(keyboard, 6), [*held, [5, 0, 0x4c, 0, 0, 0, 0, 0], *reversed(held), [0] * 8])
+            equal(usages(keyboard, 2), plain(0x44))
+            desk.ask("type", "left", "-", *port, given="b")
+            equal(usages(keyboard, 2), plain(5))
+            eves.ask("type", "left", "c", *port, status=REFUSED, says="you may watch")
+            for words, says in ((("\u00fc",), "no key"), (("x", "--key", "Any"), "no such key"), ((), "give a text"),
+                                (("x" * 4097,), "longer"), (("x", "--session-port", "0"), "--session-port")):
+                desk.ask("type", "left", *words, status=USAGE, says=says)
+            desk.ask("type", "nowhere", "x", *port, status=FAILED, says="no such Target")
+            desk.ask("screenshot", "left", "/no/such/folder/x.png", *port, status=FAILED, says="/no/such")
+            desk.ask("screenshot", "left", "x.png", "--session-port", "1", status=NO_PEER, says="session port")
+            # Another server on that port has another key.
+            desk.ask("screenshot", "left", "x.png", "--session-port", str(device.https + 1), status=NO_PEER)
+            keyboard.link.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                raise AssertionError(f"a key that nobody pressed: {keyboard.report()}")
+
+
+def pixels(path):
+    """(width, height, RGB bytes) of a PNG, by ImageMagick."""
+    done = subprocess.run(["convert", path, "-depth", "8", "ppm:-"], capture_output=True, check=True)
+    kind, width, height, _ = done.stdout.split(maxsplit=4)[:4]
+    equal(kind, b"P6")
+    return int(width), int(height), done.stdout[-3 * int(width) * int(height):]
+
+
+def dumped(path):
+    """The same of the producer's dump."""
+    with open(path, "rb") as data:
+        width, height = map(int, data.readline().split())
+        frame = data.read()
+    rgb = bytearray(3 * width * height)
+    rgb[0::3], rgb[1::3], rgb[2::3] = frame[2::4], frame[1::4], frame[0::4]
+    return width, height, bytes(rgb)
 
 
 def test_users():

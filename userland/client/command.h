@@ -5,12 +5,14 @@
 
 #include "client/cli.h"
 
-enum cli_status command_claim(const struct cli *cli);	 /* claim.c */
-enum cli_status command_devices(const struct cli *cli);	 /* devices.c */
-enum cli_status command_adopt(const struct cli *cli);	 /* devices.c */
-enum cli_status command_targets(const struct cli *cli);	 /* targets.c */
-enum cli_status command_ticket(const struct cli *cli);	 /* targets.c */
-enum cli_status command_sessions(const struct cli *cli); /* sessions.c */
-enum cli_status command_users(const struct cli *cli);	 /* users.c */
+enum cli_status command_claim(const struct cli *cli);	   /* claim.c */
+enum cli_status command_devices(const struct cli *cli);	   /* devices.c */
+enum cli_status command_adopt(const struct cli *cli);	   /* devices.c */
+enum cli_status command_targets(const struct cli *cli);	   /* targets.c */
+enum cli_status command_ticket(const struct cli *cli);	   /* targets.c */
+enum cli_status command_sessions(const struct cli *cli);   /* sessions.c */
+enum cli_status command_users(const struct cli *cli);	   /* users.c */
+enum cli_status command_screenshot(const struct cli *cli); /* screenshot.c */
+enum cli_status command_type(const struct cli *cli);	   /* type.c */
 
 #endif

@@ -21,6 +21,8 @@ static const char usage[] = "Usage: kvmnet COMMAND [OPTION]... [ARGUMENT]...\n"
 			    "  adopt       have a Manager take a Device over\n"
 			    "  targets     list the Targets that you may open\n"
 			    "  ticket      get the permission to open a Target once\n"
+			    "  screenshot  write a Target's screen to a PNG file\n"
+			    "  type        type text and keys at a Target\n"
 			    "  sessions    list sessions, or end some\n"
 			    "  users       list and change a Manager's users\n\n"
 			    "  -h, --help     this text; kvmnet COMMAND --help tells of one command\n"
@@ -54,6 +56,17 @@ static const struct cli_command commands[] = {
 	  "Prints a Ticket, which opens a Target once within a minute, and where to use it.\n\n"
 	  "      --view-only          one that is good for watching alone\n",
 	  SECONDS, command_ticket },
+	{ "screenshot", CLI_SESSION, 3, 3,
+	  "screenshot MANAGER TARGET FILE\n"
+	  "Writes what a Target's screen shows now to a PNG file.\n\n"
+	  "      --session-port N     the Device's first session port (900)\n",
+	  SECONDS, command_screenshot },
+	{ "type", CLI_SESSION | CLI_KEY, 2, 3,
+	  "type MANAGER TARGET [TEXT | -]\n"
+	  "Types ASCII at a Target that has a US keyboard layout: TEXT, or all of standard input, then each --key.\n\n"
+	  "      --key KEYS           keys that are pressed at once, as Ctrl-Alt-Del, F11 or Enter; may be repeated\n"
+	  "      --session-port N     the Device's first session port (900)\n",
+	  SECONDS, command_type },
 	{ "sessions", 0, 1, 3,
 	  "sessions HOST [end ID]\n"
 	  "Lists the sessions at a Device, or at all of a Manager's, or ends some: at a Device the one with that\n"
