@@ -8,8 +8,12 @@ import json
 import os
 import pty
 import select
+import socket
+import ssl
+import struct
 import subprocess
 import sys
+import threading
 
 from authority import Authority, hash_of
 from case import BUILD, TOP, Deadline, check, equal, scratch
@@ -301,6 +305,56 @@ def test_screenshot_and_type():
                 raise AssertionError(f"a key that nobody pressed: {keyboard.report()}")
 
 
+HELLO = b"RFB 003.008\n\1\x13\0\2\0\1" + struct.pack(">I", 256)
+OPENED = HELLO + struct.pack(">IHH16xI", 0, 64, 64, 0)
+NOTHING = struct.pack(">BxH", 0, 0)
+
+
+def context_of(folder):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(folder, "device.crt"), os.path.join(folder, "device.key"))
+    return context
+
+
+def speak(listener, context, first, then):
+    """The next one who comes hears that, within TLS."""
+    plain, _ = listener.accept()
+    with plain, contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as tls:
+        tls.sendall(first)
+        while then:
+            tls.sendall(then)
+        while tls.recv(4096):
+            pass
+
+
+def test_hostile_sessions():
+    """Who holds the Device's key, and answers as no Device does: it ends in time, and says why."""
+    with Wire() as wire:
+        manager = wire.manager()
+        admin, device = manager.claimed(), wire.device()
+        adopted(admin)
+        own = context_of(device.state)
+        with Desk(manager) as desk, scratch("stranger") as folder, device.space.open(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.bind((device.address, 0))
+            listener.listen(1)
+            port = str(listener.getsockname()[1])
+            identity(folder)
+            stranger, old = context_of(folder), context_of(device.state)
+            old.maximum_version = ssl.TLSVersion.TLSv1_2
+            for first, then, status, says in (
+                    (stranger, b"", NO_PEER, "another key"), (old, b"", NO_PEER, "TLS 1.3"), (b"", b"", NO_PEER, "in time"), (b"RFB 003", b"", NO_PEER, "in time"),
+                    (b"HTTP/1.1 400 Bad", b"", FAILED, "no Device of ours"), (OPENED, b"\1", FAILED, "not asked for"),
+                    (HELLO + struct.pack(">II", 1, 9) + b"No \x1b[2J.\n", b"", REFUSED, "No ?[2J.?"),
+                    (OPENED, NOTHING * 1000, NO_PEER, "in time"), (OPENED, b"", NO_PEER, "in time")):
+                context, first = (own, first) if isinstance(first, bytes) else (first, b"")
+                server = threading.Thread(target=speak, args=(listener, context, first, then))
+                server.start()
+                try:
+                    desk.ask("screenshot", "left", "x.png", "--session-port", port, "--timeout", "3", status=status, says=says)
+                finally:
+                    server.join()
+
+
 def pixels(path):
     """(width, height, RGB bytes) of a PNG, by ImageMagick."""
     done = subprocess.run(["convert", path, "-depth", "8", "ppm:-"], capture_output=True, check=True)
@@ -356,19 +410,25 @@ def test_users():
             manager.start()
 
 
+def identity(folder):
+    """device.key and device.crt of a stranger; the key's id."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    with open(os.path.join(folder, "device.key"), "wb") as out:
+        out.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with open(os.path.join(folder, "device.crt"), "wb") as out:
+        out.write(Authority().issue(key.public_key(), ["x.example"]).public_bytes(Encoding.PEM))
+    return hash_of(key.public_key())
+
+
 @contextlib.contextmanager
 def hostile(mode):
     """(address, its key's id) of a server in a Device's place that answers as the mode says."""
     with scratch("hostile") as folder:
-        key = ec.generate_private_key(ec.SECP256R1())
-        with open(os.path.join(folder, "device.key"), "wb") as out:
-            out.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        with open(os.path.join(folder, "device.crt"), "wb") as out:
-            out.write(Authority().issue(key.public_key(), ["x.example"]).public_bytes(Encoding.PEM))
+        pin = identity(folder)
         server = subprocess.Popen([sys.executable, os.path.join(TOP, "tests", "lib", "standin.py"), folder, mode],
                                   stdout=subprocess.PIPE)
         try:
-            yield f"127.0.0.1:{int(server.stdout.readline())}", hash_of(key.public_key())
+            yield f"127.0.0.1:{int(server.stdout.readline())}", pin
         finally:
             server.kill()
             server.wait()

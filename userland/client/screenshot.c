@@ -10,17 +10,14 @@
 #include "client/viewer.h"
 
 /* The first update may bring another size, and not all of the screen. */
-static enum cli_status fetch(struct viewer *viewer, struct rfb *rfb, unsigned timeout_s)
+static enum cli_status fetch(struct viewer *viewer, struct rfb *rfb)
 {
-	enum cli_status status = CLI_DONE;
+	enum cli_status status;
 
 	rfb_ask(rfb, false);
-	for (unsigned i = 0; status == CLI_DONE && (!i || !rfb_whole(rfb)); i++) {
-		if (i > timeout_s * 100)
-			return cli_fail(CLI_FAILED,
-					"kvmnet: the Device sends everything but a whole picture");
-		if (i)
-			rfb_ask(rfb, true);
+	status = viewer_await_update(viewer);
+	while (status == CLI_DONE && !rfb_whole(rfb)) {
+		rfb_ask(rfb, true);
 		status = viewer_await_update(viewer);
 	}
 	return status;
@@ -60,7 +57,7 @@ enum cli_status command_screenshot(const struct cli *cli)
 	if (!viewer)
 		return status;
 	rfb = viewer_rfb(viewer);
-	status = fetch(viewer, rfb, cli->timeout_s);
+	status = fetch(viewer, rfb);
 	if (status == CLI_DONE)
 		status = write_png(rfb, path);
 	if (status == CLI_DONE && cli->json)

@@ -215,6 +215,8 @@ static enum cli_status receive(struct viewer *viewer)
 {
 	int result;
 
+	if (loop_now_ns() >= viewer->end_ns) /* also of one that never lets us wait */
+		return broke_off(viewer);
 	do
 		result = SSL_read(viewer->ssl, viewer->data + viewer->used,
 				  (int)(sizeof(viewer->data) - viewer->used));
@@ -253,7 +255,6 @@ static enum cli_status read_until(struct viewer *viewer, enum rfb_event wanted)
 
 enum cli_status viewer_await_update(struct viewer *viewer)
 {
-	restart_clock(viewer);
 	return read_until(viewer, RFB_UPDATED);
 }
 
@@ -266,6 +267,7 @@ enum cli_status viewer_pause(struct viewer *viewer, unsigned ms)
 	viewer->end_ns = loop_now_ns() + ms * MS_NS;
 	while (status == CLI_DONE && await(viewer, POLLRDHUP))
 		status = broke_off(viewer);
+	restart_clock(viewer);
 	return status;
 }
 

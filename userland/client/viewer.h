@@ -16,7 +16,8 @@ void viewer_close(struct viewer *viewer); /* may be NULL */
 struct rfb *viewer_rfb(struct viewer *viewer);
 /* Sends what is in rfb's out. CLI_DONE, or after saying why; so do the others. */
 enum cli_status viewer_send(struct viewer *viewer);
-/* Sends it, and reads up to the end of an update, for as long as one answer may take. */
+/* Sends it, and reads up to the end of an update. All of them may take as long as one answer, from the opening or the
+ * last pause on. */
 enum cli_status viewer_await_update(struct viewer *viewer);
 /* Sends it, and lets so much time pass. */
 enum cli_status viewer_pause(struct viewer *viewer, unsigned ms);
