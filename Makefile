@@ -30,6 +30,7 @@ PKG_DAEMON := openssl libcbor libnl-3.0 libnl-genl-3.0 libwebsockets jansson ini
 PKG_HELPER := libkmod libnl-3.0 libnl-genl-3.0 libseccomp libsystemd libcap-ng
 PKG_CLIENT := openssl libcbor jansson libcurl libpng
 PKG_MANAGER := openssl libcbor libwebsockets jansson inih libargon2 libsystemd sqlite3 libcurl
+PKG_SHELL := openssl libseccomp
 PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER) $(PKG_CLIENT) $(PKG_MANAGER))
 pkg-check   = $(if $(shell pkg-config --print-errors --exists $(1) 2>&1 || echo missing),$(error \
 	a library is missing ($(1)): tests/lib/deps.sh names and installs what is))
@@ -52,10 +53,12 @@ HELPER_SRC := $(wildcard userland/device/helper*.c userland/device/gadget*.c)
 DAEMON_SRC := $(filter-out $(HELPER_SRC),$(wildcard userland/device/*.c)) $(wildcard kmod/differ.c kmod/ring.c)
 CLIENT_SRC := $(wildcard userland/client/*.c)
 MANAGER_SRC := $(wildcard userland/manager/*.c)
+SHELL_SRC := $(wildcard userland/manager-shell/*.c)
 LIB_SRC    := $(wildcard userland/lib/*.c)
 PROGRAMS   := $(if $(wildcard userland/device/main.c),$(B)/kvmnetd) \
 	      $(if $(wildcard userland/device/helper.c),$(B)/kvmnet-helper) \
 	      $(if $(wildcard userland/manager/main.c),$(B)/kvmnet-manager)
+SHELLS     := $(if $(SHELL_SRC),$(B)/kvmnet-manager-shell)
 CLIENT     := $(if $(CLIENT_SRC),$(B)/kvmnet)
 
 UNIT  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -79,7 +82,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 	@echo '  V=1 shows commands, KDIR=DIR chooses kernel headers, T=SUITE/NAME one test, DEPS=no installs nothing'
 
-userland: $(PROGRAMS) $(CLIENT) ## kvmnetd, kvmnet-helper, kvmnet-manager and kvmnet
+userland: $(PROGRAMS) $(SHELLS) $(CLIENT) ## kvmnetd, kvmnet-helper, kvmnet-manager, its shell and kvmnet
 bench-tools: $(BENCH)
 test-tools: $(TOOLS)
 unit-tests: $(UNIT)
@@ -177,6 +180,10 @@ $(B)/kvmnet: $(call object,$(CLIENT_SRC)) $(B)/libkvmnet.a
 	$(call say,LD,$@)
 	$(link) $(call pkg-libs,$(PKG_CLIENT))
 
+$(B)/kvmnet-manager-shell: $(call object,$(SHELL_SRC)) $(B)/libkvmnet.a
+	$(call say,LD,$@)
+	$(link) $(call pkg-libs,$(PKG_SHELL))
+
 $(B)/kvmnet-manager: $(call object,$(MANAGER_SRC)) $(B)/libkvmnet.a
 	$(call say,LD,$@)
 	$(link) -pthread $(call pkg-libs,$(PKG_MANAGER))
@@ -273,6 +280,7 @@ put-pages = test ! -d '$(1)' || { cd '$(1)' && find . -type f ! -name .done -exe
 
 install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0755,$(PROGRAMS),$(D)/sbin)
+	$(Q)$(call put,0755,$(SHELLS),$(D)/lib/kvmnet)
 	$(Q)$(call put,0755,$(CLIENT),$(D)/bin)
 	$(Q)$(call put,0644,$(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko),$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
 	$(Q)$(call put-pages,$(B)/web,$(D)/share/kvmnet/web)
@@ -282,12 +290,17 @@ install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0644,$(wildcard packaging/*.service),$(D)/lib/systemd/system)
 	$(Q)$(call put,0644,$(wildcard packaging/*.rules),$(D)/lib/udev/rules.d)
 	$(Q)$(call put,0644,$(wildcard packaging/sysusers.d/*.conf),$(D)/lib/sysusers.d)
+	$(Q)$(call put,0644,$(wildcard packaging/tmpfiles.d/*.conf),$(D)/lib/tmpfiles.d)
+	$(Q)$(call put,0644,$(wildcard packaging/sysctl.d/*.conf),$(D)/lib/sysctl.d)
+	$(Q)$(call put,0644,$(wildcard packaging/sshd/*.conf),$(DESTDIR)/etc/ssh/sshd_config.d)
 	$(Q)$(call put,0644,$(wildcard packaging/modules-load.d/*.conf),$(D)/lib/modules-load.d)
 	$(Q)$(call put,0644,$(wildcard packaging/*.conf),$(DESTDIR)/etc/kvmnet)
+	$(Q)test -e '$(DESTDIR)/etc/kvmnet/manager-administrators.keys' || $(call put,0644,packaging/manager-administrators.keys,$(DESTDIR)/etc/kvmnet)
 	$(Q)$(call put,0644,$(wildcard packaging/bash-completion/*),$(D)/share/bash-completion/completions)
 	$(Q)$(call put,0644,$(wildcard userland/client/*.1),$(D)/share/man/man1)
-	$(Q)$(call put,0644,$(wildcard userland/device/*.8 userland/manager/*.8),$(D)/share/man/man8)
+	$(Q)$(call put,0644,$(wildcard userland/device/*.8 userland/manager/*.8 userland/manager-shell/*.8),$(D)/share/man/man8)
 	$(Q)$(call put,0644,$(wildcard userland/device/*.5 userland/manager/*.5),$(D)/share/man/man5)
-	$(Q)test '$(PREFIX)' = /usr || sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|^#web_dir = /usr/|web_dir = $(PREFIX)/|' \
-		$(patsubst packaging/%,$(D)/lib/systemd/system/%,$(wildcard packaging/*.service)) $(DESTDIR)/etc/kvmnet/kvmnetd.conf $(DESTDIR)/etc/kvmnet/kvmnet-manager.conf
+	$(Q)test '$(PREFIX)' = /usr || sed -i 's|/usr/sbin/kvmnet|$(PREFIX)/sbin/kvmnet|; s|/usr/lib/kvmnet/|$(PREFIX)/lib/kvmnet/|; s|^#web_dir = /usr/|web_dir = $(PREFIX)/|' \
+		$(patsubst packaging/%,$(D)/lib/systemd/system/%,$(wildcard packaging/*.service)) $(DESTDIR)/etc/kvmnet/kvmnetd.conf $(DESTDIR)/etc/kvmnet/kvmnet-manager.conf \
+		$(D)/lib/sysusers.d/kvmnet-manager-ssh.conf $(DESTDIR)/etc/ssh/sshd_config.d/kvmnet-manager.conf
 	$(Q)test -n '$(DESTDIR)' || depmod '$(KRELEASE)'

@@ -74,6 +74,14 @@ apt() {
 	printf '  apt-get %s: done in %d s\n' "$1" "$seconds"
 }
 
+# The SSH server is here for tests, which start their own: one that comes with this does not serve the machine.
+case " $missing " in
+*' openssh-server '*)
+	$root mkdir -p /etc/ssh
+	$root touch /etc/ssh/sshd_not_to_be_run
+	echo '  openssh-server: kept from starting by /etc/ssh/sshd_not_to_be_run; remove that to have it serve'
+	;;
+esac
 apt update
 # shellcheck disable=SC2086
 apt install --no-install-recommends $missing

@@ -19,11 +19,13 @@ TOP = os.path.dirname(BUILD)
 
 
 class Manager:
-    """`with` it. space: the namespace that it runs in, address: its own there."""
+    """`with` it. space: the namespace that it runs in, address: its own there, user: a command that becomes who it
+    runs as."""
 
-    def __init__(self, space, address, name="Head office", program="asan/kvmnet-manager"):
+    def __init__(self, space, address, name="Head office", program="asan/kvmnet-manager",
+                 user=()):
         self.stack = contextlib.ExitStack()
-        self.space, self.address = space, address
+        self.space, self.address, self.user = space, address, user
         self.program = os.path.join(BUILD, program)
         self.dir = self.stack.enter_context(scratch("manager"))
         self.state = os.path.join(self.dir, "state")
@@ -32,15 +34,16 @@ class Manager:
         self.config = os.path.join(self.dir, "kvmnet-manager.conf")
         with open(self.config, "w", encoding="ascii") as out:
             out.write(f"[manager]\nstate_dir = {self.state}\nweb_dir = {TOP}/build/web-manager\nlog_level = debug\n"
-                      f"name = {name}\n[https]\naddress = ::\nport = {self.https}\n")
+                      f"name = {name}\nlog_dir = {self.dir}\n[ssh]\nsocket = {self.dir}/shell\n[https]\naddress = ::\nport = {self.https}\n")
         self.process = None
 
     def start(self):
         ready = os.path.join(self.dir, "notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(ready)
+            os.chmod(ready, 0o666)  # whoever it runs as
             self.process = subprocess.Popen(
-                [*self.space.enter, self.program, "--config", self.config],
+                [*self.space.enter, *self.user, self.program, "--config", self.config],
                 stdout=subprocess.PIPE, stderr=sys.stderr.fileno(),
                 env=dict(os.environ, NOTIFY_SOCKET=ready, ASAN_OPTIONS=SANITIZER))
             limit = Deadline(20, "kvmnet-manager's READY")

@@ -12,7 +12,8 @@ import subprocess
 from case import TOP, check, equal, scratch
 
 PARTS = ("Makefile", "Kbuild", "kmod", "userland", "packaging", "tests")
-BUILT = ("obj", "mk", "npm", "web", "web-manager", "kvmnetd", "kvmnet-helper", "kvmnet-manager", "kvmnet", "libkvmnet.a")
+BUILT = ("obj", "mk", "npm", "web", "web-manager", "kvmnetd", "kvmnet-helper", "kvmnet-manager",
+         "kvmnet-manager-shell", "kvmnet", "libkvmnet.a")
 
 
 def make(folder, *words):

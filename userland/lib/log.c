@@ -25,10 +25,16 @@ static const struct {
 };
 
 static _Atomic int threshold = LOG_LEVEL_INFO;
+static log_copy_fn *_Atomic copy_line;
 
 void log_set_level(enum log_level level)
 {
 	atomic_store(&threshold, (int)level);
+}
+
+void log_set_copy(log_copy_fn *copy)
+{
+	atomic_store(&copy_line, copy);
 }
 
 bool log_parse_level(const char *name, enum log_level *level)
@@ -66,6 +72,7 @@ static size_t put_level(char *line, size_t size, enum log_level level)
 void log_write(enum log_level level, const char *fmt, ...)
 {
 	char line[LINE_MAX_BYTES];
+	log_copy_fn *copy = atomic_load(&copy_line);
 	size_t start, len;
 	va_list ap;
 	int n;
@@ -84,6 +91,8 @@ void log_write(enum log_level level, const char *fmt, ...)
 	for (size_t i = start; i < len; i++)
 		if (line[i] == '\n' || line[i] == '\r')
 			line[i] = ' ';
+	if (copy)
+		copy(levels[level].name, line + start, len - start);
 	line[len++] = '\n';
 	/* There is nowhere to complain to when standard error is gone. */
 	if (write(STDERR_FILENO, line, len) < 0)

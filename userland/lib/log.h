@@ -14,6 +14,10 @@ void log_set_level(enum log_level level);
 /* "error", "warn", "info" or "debug"; false when the name is none of them. */
 bool log_parse_level(const char *name, enum log_level *level);
 
+/* Called with each line that is logged, without its end, from any thread; NULL: no more. */
+typedef void log_copy_fn(const char *level, const char *line, unsigned long len);
+void log_set_copy(log_copy_fn *copy);
+
 /* Thread-safe. Never pass a secret. What came from the network is escaped by the caller: log_clean(). */
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Copies text to buf with everything outside printable ASCII as '?'; returns buf. */

@@ -305,6 +305,7 @@ static void sweep(void *arg)
 
 static const struct lws_protocols protocols[] = {
 	{ .name = LINK_PROTOCOL, .callback = link_callback, .rx_buffer_size = 16384, .tx_packet_size = 16384 },
+	{ .name = API_SHELL_PROTOCOL, .callback = api_shell_callback },
 	{ 0 },
 };
 
@@ -348,7 +349,7 @@ struct api *api_open(const struct api_stores *stores, const struct web_settings 
 	api->fleet.ca = stores->ca;
 	api->site = (struct link_site){ &api->fleet, api_link_up, link_event };
 	if (!store_settings(stores->store, &api->wanted, &api->revision) && !api_load_devices(api) &&
-	    open_server(api, settings))
+	    open_server(api, settings) && api_watch_shell(api))
 		return api;
 	api_close(api);
 	return NULL;

@@ -11,6 +11,7 @@
 #include "manager/fleet.h"
 #include "manager/job.h"
 #include "manager/link.h"
+#include "manager/shell.h"
 #include "manager/signer.h"
 #include "manager/store.h"
 
@@ -21,8 +22,9 @@ struct api_stores {
 	const struct ca *ca;
 	const struct signer *signer;
 	const struct identity *identity;
-	const char *name; /* the Manager's */
-	uint16_t port;	  /* where Devices connect to */
+	struct shell *shell; /* NULL: there is none */
+	const char *name;    /* the Manager's */
+	uint16_t port;	     /* where Devices connect to */
 };
 
 struct api;

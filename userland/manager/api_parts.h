@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the API's files share: api.c has the server and routes, api_people.c log-ins, api_devices.c Devices and
  * settings, api_users.c users, api_groups.c User Groups and Target Sets, api_tickets.c Targets and Tickets,
- * api_renewal.c certificates that expire. */
+ * api_renewal.c certificates that expire, api_shell.c questions of the SSH shell. */
 #ifndef KVMNET_MANAGER_API_PARTS_H
 #define KVMNET_MANAGER_API_PARTS_H
 
@@ -12,7 +12,8 @@
 #include "manager/api.h"
 
 #define API_COOKIE "__Host-kvmnet-manager"
-#define API_HEARD 256 /* that wait to be taken; more are heard again */
+#define API_SHELL_PROTOCOL "shell" /* of the descriptor that is watched */
+#define API_HEARD 256		   /* that wait to be taken; more are heard again */
 
 struct api {
 	struct link_site site; /* first: links are given this */
@@ -120,6 +121,8 @@ void api_run_ticket(struct api *api, struct web_request *request);
 void api_run_end_sessions(struct api *api, struct web_request *request);
 /* Ends what user's Tickets opened on the Devices that are linked, and takes back those that are not used. by: who asks. */
 void api_revoke(struct api *api, const char *user, const char *by);
+int api_shell_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+bool api_watch_shell(struct api *api); /* also when there is none; false after logging */
 /* Of all Devices that are linked: those whose certificate is about to expire get another. */
 void api_renew_due(struct api *api);
 /* Tells a Device that is linked which keys are good. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/shell_query.h"
+
 #define FIELD(name) offsetof(struct config, name)
 
 static const struct ini_setting settings[] = {
@@ -12,18 +14,21 @@ static const struct ini_setting settings[] = {
 	{ "manager", "web_dir", ini_path, FIELD(web_dir), 0, 0, "an absolute path" },
 	{ "manager", "log_level", ini_level, FIELD(log_level), 0, 0, "error, warn, info or debug" },
 	{ "manager", "name", ini_name, FIELD(name), 0, 0, "up to 64 printable ASCII characters" },
+	{ "manager", "log_dir", ini_path, FIELD(log_dir), 0, 0, "an absolute path" },
 	{ "https", "address", ini_address, FIELD(https_address), 0, 0, "an IPv4 or IPv6 address in numbers" },
 	{ "https", "port", ini_port, FIELD(https_port), 1, 65535, "a number from 1 to 65535" },
 	{ "discovery", "enabled", ini_flag, FIELD(discovery), 0, 0, "yes or no" },
 	{ "discovery", "port", ini_port, FIELD(discovery_port), 1, 65535, "a number from 1 to 65535" },
 	{ "discovery", "second_port", ini_port, FIELD(discovery_second_port), 1, 65535,
 	  "a number from 1 to 65535" },
+	{ "ssh", "socket", ini_path, FIELD(shell_socket), 0, 0, "an absolute path" },
+	{ "ssh", "user", ini_name, FIELD(shell_user), 0, 0, "up to 64 printable ASCII characters" },
 };
 
 static const struct ini_format format = {
 	.settings = settings,
 	.count = sizeof(settings) / sizeof(settings[0]),
-	.sections = "[manager] [https] [discovery]",
+	.sections = "[manager] [https] [discovery] [ssh]",
 };
 
 void config_defaults(struct config *config)
@@ -34,6 +39,9 @@ void config_defaults(struct config *config)
 	config->log_level = LOG_LEVEL_INFO;
 	ini_copy(config->https_address, sizeof(config->https_address), "::");
 	config->https_port = 443;
+	ini_copy(config->log_dir, PATH_MAX, "/var/lib/kvmnet-files/logs");
+	ini_copy(config->shell_socket, PATH_MAX, SHELL_SOCKET);
+	ini_copy(config->shell_user, sizeof(config->shell_user), "kvmnet-admin");
 	config->discovery = true;
 	config->discovery_port = 3080;
 	config->discovery_second_port = 3081;

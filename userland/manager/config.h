@@ -14,12 +14,16 @@ struct config {
 	char web_dir[PATH_MAX];	  /* static pages, default /usr/share/kvmnet-manager/web */
 	enum log_level log_level; /* default info */
 	char name[INI_NAME_SIZE]; /* empty: the host name */
+	char log_dir[PATH_MAX];	  /* default /var/lib/kvmnet-files/logs */
 	/* [https] */
 	char https_address[INI_ADDRESS_SIZE]; /* numeric; default "::" (both families) */
 	uint16_t https_port;		      /* default 443 */
 	/* [discovery] */
 	bool discovery;					/* default yes */
 	uint16_t discovery_port, discovery_second_port; /* UDP, default 3080 and 3081 */
+	/* [ssh] */
+	char shell_socket[PATH_MAX];	/* default /run/kvmnet-manager/shell */
+	char shell_user[INI_NAME_SIZE]; /* default kvmnet-admin */
 };
 
 void config_defaults(struct config *config);

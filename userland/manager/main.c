@@ -21,6 +21,7 @@
 #include "manager/api.h"
 #include "manager/config.h"
 #include "manager/finder.h"
+#include "manager/log_file.h"
 
 #define CONFIG_FILE "/etc/kvmnet/kvmnet-manager.conf"
 
@@ -35,6 +36,7 @@ struct daemon {
 	struct identity *identity;
 	struct store *store;
 	struct account_table *accounts;
+	struct shell *shell;
 	struct api *api;
 	struct finder_user finder_user;
 	struct finder *finder;
@@ -158,6 +160,7 @@ static int open_state(struct daemon *daemon)
 	    identity_renew(daemon->identity))
 		return -1;
 	daemon->store = store_open(dir);
+	daemon->shell = shell_open(daemon->config.shell_socket, daemon->config.shell_user);
 	daemon->accounts = daemon->store ? account_open(daemon->store) : NULL;
 	return daemon->accounts ? 0 : -1;
 }
@@ -183,6 +186,7 @@ static int open_rooms(struct daemon *daemon)
 		.ca = daemon->ca,
 		.signer = daemon->signer,
 		.identity = daemon->identity,
+		.shell = daemon->shell,
 		.name = daemon->name,
 		.port = config->https_port,
 	};
@@ -218,6 +222,7 @@ static void close_all(struct daemon *daemon)
 {
 	finder_close(daemon->finder);
 	api_close(daemon->api);
+	shell_close(daemon->shell);
 	account_close(daemon->accounts);
 	store_close(daemon->store);
 	if (daemon->identity)
@@ -227,6 +232,7 @@ static void close_all(struct daemon *daemon)
 	if (daemon->signals.fd > 0)
 		close(daemon->signals.fd);
 	loop_free(daemon->loop);
+	log_file_close();
 }
 
 static void name_it(struct daemon *daemon)
@@ -255,6 +261,7 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	name_it(&daemon);
+	log_file_open(daemon.config.log_dir);
 	/* As in kvmnetd: what large log-ins take is given back. */
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
