@@ -28,7 +28,7 @@ endif
 # ---- libraries, by their pkg-config names; asked for once, and only when something is compiled ----
 PKG_DAEMON := openssl libcbor libnl-3.0 libnl-genl-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
 PKG_HELPER := libkmod libnl-3.0 libnl-genl-3.0 libseccomp libsystemd libcap-ng
-PKG_CLIENT := openssl libcbor jansson libcurl libpng
+PKG_CLIENT := openssl libcbor jansson libcurl libpng libbsd
 PKG_MANAGER := openssl libcbor libwebsockets jansson inih libargon2 libsystemd sqlite3 libcurl
 PKG_SHELL := openssl libseccomp
 PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER) $(PKG_CLIENT) $(PKG_MANAGER))

@@ -156,9 +156,14 @@ def test_claims_a_device():
             status, shown = seat.typed(questions, "claim", place)
             equal(status, NO_PEER, shown)
             check(fingerprint in shown, shown)
-            questions = [("(yes/no)", "yes"), ("Claim code:", code), ("New user name:", USER), ("New password:", PASSWORD),
-                         ("Verifying", PASSWORD)]
-            status, shown = seat.typed(questions, "claim", place)
+            names = [("Claim code:", code), ("New user name:", USER), ("New password:", PASSWORD)]
+            status, shown = seat.typed([("(yes/no)", "yes"), *names, ("again:", PASSWORD[1:])], "claim", place)
+            equal(status, FAILED, shown)
+            check("two different passwords" in shown and PASSWORD[1:] not in shown, shown)
+            status, shown = seat.typed([*names[:2], ("New password:", "x" * 257)], "claim", place)
+            equal(status, FAILED, shown)
+            check("at most 256 characters" in shown, shown)
+            status, shown = seat.typed([*names, ("again:", PASSWORD)], "claim", place)
             equal(status, DONE, shown)
             check(PASSWORD not in shown, shown)
             equal(known(seat), f"[{device.address}]:{device.https} {pin_of(device)}\n")

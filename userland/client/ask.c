@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/readpassphrase.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 bool ask_possible(void)
 {
@@ -81,21 +81,43 @@ static enum cli_status read_file(const char *file, char password[ASK_SIZE])
 	return CLI_DONE;
 }
 
+/* The echo is off before the prompt is there: what is typed at once is not shown either. */
+static enum cli_status read_hidden(const char *what, const char *more, char password[ASK_SIZE])
+{
+	char prompt[96], text[ASK_SIZE + 1]; /* one more to see that it is too long */
+	enum cli_status status = CLI_DONE;
+
+	snprintf(prompt, sizeof(prompt), "%s%s: ", what, more);
+	if (!readpassphrase(prompt, text, sizeof(text), RPP_REQUIRE_TTY) || !*text)
+		status = cli_fail(CLI_FAILED, "kvmnet: nothing was entered");
+	else if (strlen(text) >= ASK_SIZE)
+		status = cli_fail(CLI_FAILED, "kvmnet: a password has at most %d characters",
+				  USER_PASSWORD_MAX);
+	else
+		strcpy(password, text);
+	OPENSSL_cleanse(text, sizeof(text));
+	return status;
+}
+
 enum cli_status ask_password(const char *what, const char *file, const char *option, bool twice,
 			     char password[ASK_SIZE])
 {
-	char prompt[96];
+	char again[ASK_SIZE] = "";
+	enum cli_status status;
 
 	if (file)
 		return read_file(file, password);
 	if (!ask_possible())
 		return nobody(what, option);
-	snprintf(prompt, sizeof(prompt), "%s: ", what);
-	if (!EVP_read_pw_string(password, ASK_SIZE, prompt, twice) && *password)
-		return CLI_DONE;
-	OPENSSL_cleanse(password, ASK_SIZE);
-	return cli_fail(CLI_FAILED, twice ? "kvmnet: nothing was entered, or not twice the same" :
-					    "kvmnet: nothing was entered");
+	status = read_hidden(what, "", password);
+	if (!status && twice)
+		status = read_hidden(what, ", again", again);
+	if (!status && twice && strcmp(password, again))
+		status = cli_fail(CLI_FAILED, "kvmnet: these are two different passwords");
+	if (status)
+		OPENSSL_cleanse(password, ASK_SIZE);
+	OPENSSL_cleanse(again, sizeof(again));
+	return status;
 }
 
 bool ask_yes(const char *question)
