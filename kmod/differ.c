@@ -39,6 +39,19 @@ static inline __u64 whole_tile(const pixel_pair *a, const pixel_pair *b)
 	return even | odd;
 }
 
+/*
+ * Asks for what is compared soon. What the hardware fetches ahead by itself
+ * ends with each page of 4096 bytes: half a page is early enough, and measured
+ * (make bench: differ). Nothing is read by it: past the end of a Frame it does
+ * nothing, and a line fetched too early is invalidated by the next dma_sync.
+ * The kernel's prefetch() is not it: on x86 that keeps out of the cache, and is
+ * slower than none.
+ */
+static inline void fetch_ahead(const pixel_pair *pair)
+{
+	__builtin_prefetch((const char *)pair + 2048);
+}
+
 /* One row of the Tile at the right edge that has 1 to 15 columns of pixels. */
 static inline __u64 partial_tile(const pixel_pair *a, const pixel_pair *b, __u32 pixels)
 {
@@ -75,8 +88,11 @@ static void compare_tile_row(__u64 *seen, const struct kvmcap_geometry *geo, con
 		const pixel_pair *a = (const pixel_pair *)(now + (size_t)row * geo->stride);
 		const pixel_pair *b = (const pixel_pair *)(before + (size_t)row * geo->stride);
 
-		for (tile = 0; tile < whole; tile++, a += PAIRS, b += PAIRS)
+		for (tile = 0; tile < whole; tile++, a += PAIRS, b += PAIRS) {
+			fetch_ahead(a);
+			fetch_ahead(b);
 			seen[tile] |= whole_tile(a, b);
+		}
 		if (rest)
 			seen[whole] |= partial_tile(a, b, rest);
 		/* A whole-screen change is known after a quarter of the rows. */

@@ -21,6 +21,7 @@
 
 #define ROUNDS 15
 #define HUGE_PAGE (2UL << 20)
+#define CACHE_LINE 64
 #define PAIRS_MAX 64
 #define SAMPLES_MAX (ROUNDS * PAIRS_MAX * 2)
 
@@ -54,35 +55,48 @@ static void *memory(size_t bytes)
 	return p;
 }
 
-/* Reads both Frames in steps of BITS, four sums at a time so that no sum is waited for. */
-#define READER(name, BITS) \
+/*
+ * Reads both Frames in steps of BITS, four sums at a time so that no sum is waited for, asking for
+ * what is AHEAD bytes on (0: what the hardware does by itself).
+ */
+#define READER(name, BITS, AHEAD) \
 	static uint32_t name(struct pairs *pairs, unsigned pair, unsigned side) \
 	{ \
 		typedef uint64_t step_t __attribute__((vector_size(BITS / 8), may_alias)); \
-		const step_t *a = (const step_t *)pairs->frame[pair][side]; \
-		const step_t *b = (const step_t *)pairs->frame[pair][!side]; \
-		step_t s0 = { 0 }, s1 = { 0 }, s2 = { 0 }, s3 = { 0 }; \
-		for (size_t i = 0; i < pairs->bytes / sizeof(*a); i += 2) { \
-			s0 |= a[i]; \
-			s1 |= a[i + 1]; \
-			s2 |= b[i]; \
-			s3 |= b[i + 1]; \
+		const uint8_t *a = pairs->frame[pair][side]; \
+		const uint8_t *b = pairs->frame[pair][!side]; \
+		step_t sum[4] = { 0 }; \
+		for (size_t at = 0; at < pairs->bytes; at += 2 * CACHE_LINE) { \
+			for (size_t line = at; AHEAD && line < at + 2 * CACHE_LINE; line += CACHE_LINE) { \
+				__builtin_prefetch(a + line + AHEAD); \
+				__builtin_prefetch(b + line + AHEAD); \
+			} \
+			_Pragma("GCC unroll 16") for (size_t i = 0; i < 2 * CACHE_LINE / sizeof(step_t); \
+						      i++) \
+			{ \
+				sum[i % 2] |= ((const step_t *)(a + at))[i]; \
+				sum[2 + i % 2] |= ((const step_t *)(b + at))[i]; \
+			} \
 		} \
-		s0 |= s1 | s2 | s3; \
-		sink = s0[0]; \
+		sum[0] |= sum[1] | sum[2] | sum[3]; \
+		sink = sum[0][0]; \
 		return 0; \
 	}
 
-READER(read_64, 64)
-READER(read_128, 128)
+READER(read_64, 64, 0)
+READER(ahead_64, 64, 2048)
+READER(read_128, 128, 0)
+READER(ahead_128, 128, 2048)
 #ifdef __x86_64__
 #pragma GCC push_options
 #pragma GCC target("avx2")
-READER(read_256, 256)
+READER(read_256, 256, 0)
+READER(ahead_256, 256, 2048)
 #pragma GCC pop_options
 #pragma GCC push_options
 #pragma GCC target("avx512f")
-READER(read_512, 512)
+READER(read_512, 512, 0)
+READER(ahead_512, 512, 2048)
 #pragma GCC pop_options
 #endif
 
@@ -133,10 +147,14 @@ static const struct contender {
 	const char *needs; /* of the processor */
 } contenders[] = {
 	{ NULL, read_64, NULL },
+	{ NULL, ahead_64, NULL },
 	{ NULL, read_128, NULL },
+	{ NULL, ahead_128, NULL },
 #ifdef __x86_64__
 	{ NULL, read_256, "avx2" },
+	{ NULL, ahead_256, "avx2" },
 	{ NULL, read_512, "avx512f" },
+	{ NULL, ahead_512, "avx512f" },
 #endif
 	{ "differ", compare_differ, NULL },
 	{ "memcmp", compare_memcmp, NULL },
