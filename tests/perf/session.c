@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -74,6 +75,18 @@ static uint16_t free_port(void)
 		die("a free port");
 	close(fd);
 	return ntohs(address.sin_port);
+}
+
+/* Nobody asks for its pages here: one is enough. */
+static void write_page(const struct daemon *daemon)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/index.html", daemon->dir);
+	file = fopen(path, "w");
+	if (!file || fclose(file))
+		die(path);
 }
 
 static void write_config(const struct daemon *daemon, const char *path)
@@ -155,6 +168,7 @@ void daemon_start(struct daemon *daemon, const char *folder)
 	snprintf(config, sizeof(config), "%s/conf", daemon->dir);
 	snprintf(program, sizeof(program), "%s/kvmnetd", folder);
 	daemon->port = free_port();
+	write_page(daemon);
 	write_config(daemon, config);
 	claim(daemon, folder);
 	snprintf(path, sizeof(path), "%s/keyboard", daemon->dir);
@@ -166,6 +180,8 @@ void daemon_start(struct daemon *daemon, const char *folder)
 	setenv("NOTIFY_SOCKET", path, 1);
 	daemon->pid = fork();
 	if (!daemon->pid) {
+		/* As its unit does; without root the figures are those without it. */
+		setpriority(PRIO_PROCESS, 0, -10);
 		execl(program, program, "--config", config, NULL);
 		die(program);
 	}

@@ -152,6 +152,7 @@ static const char *const allowed[] = {
 	"sched_yield",
 	"set_robust_list",
 	"set_tid_address",
+	"setpriority",
 	/* ourselves */
 	"getegid",
 	"geteuid",
