@@ -74,7 +74,7 @@ PERF  := $(patsubst tests/perf/%.c,$(B)/perf/%,$(call linked,tests/perf))
 # ---- targets ----
 sanitized: $(B)/asan/kvmnetd $(B)/asan/kvmnet $(B)/asan/kvmnet-manager
 
-.PHONY: all kmod userland web sanitized bench-tools test-tools unit-tests fuzz-tests perf-tools demo demo-manager test bench soak lint install clean help print-kdir FORCE
+.PHONY: all kmod userland web sanitized bench-tools test-tools unit-tests fuzz-tests perf-tools demo demo-manager test bench soak lint install install-userland deb clean help print-kdir FORCE
 
 all: kmod userland web ## (default) the driver, the daemons and the web console
 
@@ -278,11 +278,14 @@ put      = $(if $(strip $(2)),install -d '$(3)' && install -m $(1) $(2) '$(3)',:
 
 put-pages = test ! -d '$(1)' || { cd '$(1)' && find . -type f ! -name .done -exec install -Dm0644 '{}' '$(2)/{}' ';'; }
 
-install: all ## into DESTDIR=, under PREFIX= (default /usr)
+install: all install-userland ## into DESTDIR=, under PREFIX= (default /usr)
+	$(Q)$(call put,0644,$(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko),$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
+	$(Q)test -n '$(DESTDIR)' || depmod '$(KRELEASE)'
+
+install-userland: userland web
 	$(Q)$(call put,0755,$(PROGRAMS),$(D)/sbin)
 	$(Q)$(call put,0755,$(SHELLS),$(D)/lib/kvmnet)
 	$(Q)$(call put,0755,$(CLIENT),$(D)/bin)
-	$(Q)$(call put,0644,$(if $(wildcard kmod/Kbuild),$(B)/kmod/kvmcap.ko),$(DESTDIR)/lib/modules/$(KRELEASE)/extra)
 	$(Q)$(call put-pages,$(B)/web,$(D)/share/kvmnet/web)
 	$(Q)$(call put-pages,$(B)/web-manager,$(D)/share/kvmnet-manager/web)
 	$(Q)$(call put,0644,userland/device/openapi.yaml,$(D)/share/kvmnet)
@@ -302,5 +305,13 @@ install: all ## into DESTDIR=, under PREFIX= (default /usr)
 	$(Q)$(call put,0644,$(wildcard userland/device/*.5 userland/manager/*.5),$(D)/share/man/man5)
 	$(Q)test '$(PREFIX)' = /usr || sed -i 's|/usr/sbin/kvmnet|$(PREFIX)/sbin/kvmnet|; s|/usr/lib/kvmnet/|$(PREFIX)/lib/kvmnet/|; s|^#web_dir = /usr/|web_dir = $(PREFIX)/|' \
 		$(patsubst packaging/%,$(D)/lib/systemd/system/%,$(wildcard packaging/*.service)) $(DESTDIR)/etc/kvmnet/kvmnetd.conf $(DESTDIR)/etc/kvmnet/kvmnet-manager.conf \
-		$(D)/lib/sysusers.d/kvmnet-manager-ssh.conf $(DESTDIR)/etc/ssh/sshd_config.d/kvmnet-manager.conf
-	$(Q)test -n '$(DESTDIR)' || depmod '$(KRELEASE)'
+		$(D)/lib/sysusers.d/kvmnet-manager.conf $(DESTDIR)/etc/ssh/sshd_config.d/kvmnet-manager.conf
+
+# On a copy of the sources, with the pages as they are here: what debhelper leaves behind is there.
+deb: ## Debian packages, in build/deb: kvmnet-device, kvmnet-manager and kvmnet
+	$(Q)tests/lib/deps.sh
+	+$(Q)$(MAKE) web
+	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb/kvmnet/build
+	$(Q)cp -Rp Makefile LICENSES debian kmod packaging userland $(B)/deb/kvmnet/
+	$(Q)cp -Rp $(B)/npm $(B)/web $(B)/web-manager $(B)/deb/kvmnet/build/
+	+$(Q)cd $(B)/deb/kvmnet && DEB_RULES_REQUIRES_ROOT=no debian/rules binary
