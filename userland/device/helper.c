@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * kvmnet-helper: the root side of the appliance. Loads modules, makes the USB gadget, and then takes
- * one fixed call from the daemon (helper.h). It never sees data from the network.
+ * kvmnet-helper: the root side of the appliance. Sets addresses, loads modules, makes the USB gadget, and then
+ * takes a few fixed calls from the daemon (helper.h). It never sees data from the network.
  */
 #include "device/helper.h"
 
@@ -22,6 +22,7 @@
 #include "device/gadget.h"
 #include "device/helper_call.h"
 #include "device/helper_module.h"
+#include "device/helper_network.h"
 #include "device/helper_node.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -41,7 +42,8 @@ struct options {
 
 static const char usage[] =
 	"Usage: kvmnet-helper [OPTION]...\n"
-	"Loads the capture driver, gives the Target a USB keyboard and pointer, and serves kvmnetd.\n"
+	"Sets this Device's addresses, loads the capture driver, gives the Target a USB keyboard and\n"
+	"pointer, and serves kvmnetd.\n"
 	"\n"
 	"  --module NAME|PATH  the capture driver (default kvmcap)\n"
 	"  --udc NAME          the USB device controller, of /sys/class/udc (default: the first)\n"
@@ -90,15 +92,20 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return -1;
 }
 
-static uint8_t take_call(uint8_t call)
+static uint8_t wake(void)
 {
-	int error;
+	int error = gadget_wake(&helper.gadget);
 
-	if (call != HELPER_WAKE)
-		return EINVAL;
-	error = gadget_wake(&helper.gadget);
 	log_debug("wake-up of the Target: %s", strerror(-error));
 	return (uint8_t)-error;
+}
+
+static size_t take_call(const uint8_t *message, size_t len, uint8_t answer[CALL_ANSWER_MAX])
+{
+	if (len != 1 || message[0] != HELPER_WAKE)
+		return network_call(message, len, answer);
+	answer[0] = wake();
+	return 1;
 }
 
 static int give_gadget(void)
@@ -153,6 +160,8 @@ static int start(const struct options *options)
 		log_error("there is no user and group \"" ACCOUNT "\": see sysusers.d/kvmnet.conf");
 		return -ENOENT;
 	}
+	/* First: the network waits for it. */
+	network_open(helper.loop, NETWORK_STATE_DIR, NETWORK_RUN_DIR, networkd_reload);
 	error = node_watch(helper.loop, group->gr_gid, udc_changed);
 	if (error)
 		return error;
@@ -186,6 +195,7 @@ int main(int argc, char **argv)
 		error = loop_run(helper.loop);
 		sd_notify(0, "STOPPING=1");
 		call_close(helper.loop);
+		network_close();
 	}
 	if (helper.gadget.made)
 		gadget_remove(&helper.gadget);

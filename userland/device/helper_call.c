@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Takes calls of one byte from the daemon. What they do is helper.c's. */
+/* Takes calls from the daemon. What they do is helper.c's. */
 #include "device/helper_call.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "lib/log.h"
 
 #define CALLERS 4
+#define MESSAGE_MAX (1 + sizeof(struct network_settings)) /* what is longer is seen to be so */
 
 struct caller {
 	struct loop_source source; /* fd -1: free */
@@ -25,7 +26,7 @@ static struct {
 	struct caller callers[CALLERS];
 	struct sockaddr_un address;
 	uid_t user;
-	uint8_t (*answer)(uint8_t call);
+	call_answer *answer;
 } calls;
 
 static void caller_close(struct caller *caller)
@@ -38,8 +39,9 @@ static void caller_close(struct caller *caller)
 static void caller_ready(struct loop_source *source, uint32_t events)
 {
 	struct caller *caller = (struct caller *)((char *)source - offsetof(struct caller, source));
-	uint8_t message[2], status = EINVAL;
+	uint8_t message[MESSAGE_MAX + 1], answer[CALL_ANSWER_MAX];
 	ssize_t n;
+	size_t len;
 
 	(void)events;
 	n = recv(source->fd, message, sizeof(message), MSG_DONTWAIT);
@@ -49,10 +51,9 @@ static void caller_ready(struct loop_source *source, uint32_t events)
 		caller_close(caller);
 		return;
 	}
-	if (n == 1)
-		status = calls.answer(message[0]);
+	len = calls.answer(message, (size_t)n, answer);
 	/* A caller that does not take its answers is not waited for. */
-	if (send(source->fd, &status, sizeof(status), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (send(source->fd, answer, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		caller_close(caller);
 }
 
@@ -112,7 +113,7 @@ static int listen_at(gid_t group)
 	return fd;
 }
 
-int call_listen(struct loop *loop, const char *path, uid_t user, gid_t group, uint8_t (*answer)(uint8_t call))
+int call_listen(struct loop *loop, const char *path, uid_t user, gid_t group, call_answer *answer)
 {
 	int error, fd;
 

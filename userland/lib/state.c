@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "lib/log.h"
 
 int state_prepare(const char *dir)
@@ -123,7 +121,7 @@ static char *read_open_file(int fd, size_t max, size_t *len)
 		return buf;
 	}
 	error = n < 0 ? errno : EFBIG;
-	OPENSSL_cleanse(buf, max + 2);
+	explicit_bzero(buf, max + 2);
 	free(buf);
 	errno = error;
 	return NULL;
