@@ -26,7 +26,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 # ---- libraries, by their pkg-config names; asked for once, and only when something is compiled ----
-PKG_DAEMON := openssl libcbor libnl-3.0 libnl-genl-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
+PKG_DAEMON := openssl libcbor libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
 PKG_HELPER := libkmod libnl-3.0 libnl-genl-3.0 libseccomp libsystemd libcap-ng
 PKG_CLIENT := openssl libcbor jansson libcurl libpng libbsd
 PKG_MANAGER := openssl libcbor libwebsockets jansson inih libargon2 libsystemd sqlite3 libcurl

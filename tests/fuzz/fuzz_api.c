@@ -5,6 +5,7 @@
  * is taken.
  */
 /* LINK: userland/device/api.c userland/device/api_manage.c userland/device/api_ticket.c userland/lib/ticket.c
+ * userland/device/api_network.c userland/device/network_form.c userland/lib/network.c
  * userland/lib/base64.c userland/device/adoption.c userland/device/settings.c
  * userland/lib/web_request.c userland/lib/body.c userland/lib/login.c userland/lib/certificate.c userland/lib/state.c
  * userland/lib/log.c userland/lib/loop.c | -lcrypto -ljansson */

@@ -115,9 +115,10 @@ class Authority:
 
 
 class Standin:
-    """A port of the Manager's: TLS with its certificate, or one with other names. `with` it."""
+    """A port of the Manager's: TLS with its certificate, or one with other names; in a namespace when space= is one.
+    `with` it."""
 
-    def __init__(self, authority, folder, names=(MANAGER,), **changes):
+    def __init__(self, authority, folder, names=(MANAGER,), space=None, **changes):
         key = ec.generate_private_key(ec.SECP256R1())
         mine = authority.issue(key.public_key(), names, usages=(SERVER,), **changes)
         paths = [os.path.join(folder, hash_of(key.public_key())[:16] + end) for end in (".crt", ".key", ".ca")]
@@ -133,7 +134,9 @@ class Standin:
         self.tls.verify_mode = ssl.CERT_REQUIRED
         self.asked = None
         self.tls.sni_callback = self._sni
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = space.open(socket.AF_INET, socket.SOCK_STREAM) if space else socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen()
         self.listener.settimeout(60)
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
 

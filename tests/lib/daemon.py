@@ -49,10 +49,11 @@ class Usb:
 
 class Daemon:
     """Claimed unless claim=False, found by nobody unless discovery= has other settings; `with` it. It runs
-    in a namespace when within= is a command that enters one."""
+    in a namespace when within= is a command that enters one, and is met there when space= is that one."""
 
     def __init__(self, claim=True, settings="", https_address="::1", discovery="enabled = no", within=(),
-                 program="asan/kvmnetd"):
+                 program="asan/kvmnetd", space=None):
+        self.space = space
         self.stack = contextlib.ExitStack()
         self.command = [*within, os.environ.get("KVMNETD", os.path.join(BUILD, program))]
         self.dir = self.stack.enter_context(scratch("kvmnetd"))
@@ -93,6 +94,14 @@ class Daemon:
         self.keyboard.accept()
         self.pointer.accept()
         return self
+
+    def connect(self, port):
+        """A connection to one of its ports."""
+        if not self.space:
+            return socket.create_connection(("::1", port), timeout=20)
+        link = self.space.open(socket.AF_INET6, socket.SOCK_STREAM)
+        link.connect(("::1", port))
+        return link
 
     def trust(self):
         """A TLS context that believes this Device's own certificate and nothing else."""

@@ -14,6 +14,7 @@ import yaml
 from authority import Authority, Standin
 from case import TOP, Deadline, check, equal, scratch
 from daemon import PASSWORD, USER, Daemon
+from nethelper import Network
 from test_web import Web, claim_code, handshake
 
 DEVICE = os.path.join(TOP, "userland", "device")
@@ -145,6 +146,8 @@ def person(caller):
 def right_body(operation, daemon, code=""):
     values = {"ticket": "x", "keys": [{}], "code": code, "user": USER, "password": PASSWORD, "old_password": PASSWORD,
               "new_password": NEW_PASSWORD, "revision": 1, "session_timeout_s": 60, "name": "left", "managers": [],
+              "interface": "eth0", "ipv4": {"mode": "static", "address": "192.0.2.6", "prefix": 24, "gateway": "192.0.2.1"},
+              "ipv6": {"mode": "off"}, "dns": ["192.0.2.53"],
               **AUTHORITY.adoption(daemon)}
     schema = body_of(operation)
     return {name: values[name] for name in schema["required"]} if schema else None
@@ -168,7 +171,10 @@ def test_right_calls():
             path = path.replace("{id}", str(number))
             equal(caller.call(method, path, operation, body or right_body(operation, daemon, code), query), status, name)
 
-    with Daemon(claim=False) as daemon, scratch("standin") as folder, Standin(AUTHORITY, folder) as standin:
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(Network())
+        daemon = stack.enter_context(Daemon(claim=False, within=network.within, space=network.space))
+        standin = stack.enter_context(Standin(AUTHORITY, stack.enter_context(scratch("standin")), space=network.space))
         caller, code = Caller(daemon), claim_code(daemon)
         walk("getState", 200)
         for name in by_name:
@@ -190,6 +196,16 @@ def test_right_calls():
             walk("endSession", 204, number=session)
         walk("getSettings", 200)
         walk("setSettings", 200)
+        walk("getNetwork", 200)
+        walk("keepNetwork", 409)
+        walk("tryNetwork", 200)
+        network.reload()
+        walk("getNetwork", 200)
+        walk("keepNetwork", 200)
+        walk("tryNetwork", 200)
+        walk("returnNetwork", 200)
+        walk("returnNetwork", 409)
+        walk("getNetwork", 200)
         walk("adopt", 200, AUTHORITY.adoption(daemon, standin.address))
         walk("getState", 200)
         walk("getStatus", 200)
@@ -202,7 +218,8 @@ def test_right_calls():
         walk("useTicket", 200, {"ticket": AUTHORITY.ticket(daemon)})
         walk("getStatus", 200)
         walk("revoke", 204, number=1, query="?issued=1")
-        for name in ("endSession", "getSettings", "setSettings", "release", "changePassword"):
+        for name in ("endSession", "getSettings", "setSettings", "release", "changePassword", "getNetwork",
+                     "tryNetwork", "keepNetwork", "returnNetwork"):
             walk(name, 403, number=1)
         caller = owner
         walk("release", 204)

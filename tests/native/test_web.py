@@ -35,8 +35,7 @@ class Web:
         self.origin = f"https://[::1]:{daemon.https}"
 
     def connect(self):
-        plain = socket.create_connection(("::1", self.daemon.https), timeout=20)
-        return self.tls.wrap_socket(plain, server_hostname="kvmnet")
+        return self.tls.wrap_socket(self.daemon.connect(self.daemon.https), server_hostname="kvmnet")
 
     def headers(self, **more):
         head = {"Host": self.origin[8:], "Origin": self.origin}
@@ -47,7 +46,8 @@ class Web:
 
     def ask(self, method, path, body=None, **headers):
         """(status, JSON or None); what every answer must have is checked."""
-        link = http.client.HTTPSConnection("::1", self.daemon.https, context=self.tls, timeout=30)
+        link = http.client.HTTPConnection("::1", self.daemon.https)
+        link.sock = self.connect()
         head = self.headers(**headers)
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Routes of the API and who may use them. HTTP itself is web_http.c's, passwords
- * and their limits are account.c's, Tickets gate.c's, JSON of the status is api_status.c's.
+ * and their limits are account.c's, Tickets gate.c's, JSON of the status is api_status.c's, the network api_network.c's.
  */
 #include "device/api_parts.h"
 
@@ -68,6 +68,10 @@ static const struct api_route routes[] = {
 	{ { WEB_GET, "/api/v1/settings", 0 }, ACCESS_SETTING, api_run_get_settings, 0, { NULL } },
 	{ { WEB_PUT, "/api/v1/settings", WEB_BODY }, ACCESS_SETTING, api_run_put_settings, 0, { NULL } },
 	{ { WEB_PUT, "/api/v1/ticket-keys", WEB_BODY }, ACCESS_MANAGER, api_run_ticket_keys, 0, { NULL } },
+	{ { WEB_GET, "/api/v1/network", 0 }, ACCESS_SETTING, api_run_network, 0, { NULL } },
+	{ { WEB_PUT, "/api/v1/network", WEB_BODY }, ACCESS_SETTING, api_run_network_try, 0, { NULL } },
+	{ { WEB_POST, "/api/v1/network/keep", 0 }, ACCESS_SETTING, api_run_network_keep, 0, { NULL } },
+	{ { WEB_POST, "/api/v1/network/return", 0 }, ACCESS_SETTING, api_run_network_return, 0, { NULL } },
 };
 
 static const struct api_route *route_of(const struct web_request *request)
@@ -296,7 +300,9 @@ void api_begin_login(struct api *api, struct web_request *request, const struct 
 
 void api_job_done(struct api *api, struct web_request *request, const struct job *job)
 {
-	if (job->type >= JOB_ADOPT)
+	if (job->type >= JOB_NETWORK)
+		api_network_done(request, job);
+	else if (job->type >= JOB_ADOPT)
 		api_manage_done(api, request, job);
 	else if (job->type >= JOB_TICKET)
 		api_ticket_done(api, request, job);

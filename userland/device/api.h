@@ -22,6 +22,7 @@ struct api {
 	struct account_store *accounts;
 	struct login_table *logins;
 	struct job_queue *jobs;
+	struct job_queue *network_jobs; /* no log-in waits for these */
 	struct bus *bus;
 	struct manager *manager;
 	struct link *link;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the API's files share: api.c has the routes, api_manage.c what a Manager and its owner set up, api_ticket.c
- * Tickets. */
+ * Tickets, api_network.c the network. */
 #ifndef KVMNET_DEVICE_API_PARTS_H
 #define KVMNET_DEVICE_API_PARTS_H
 
@@ -28,6 +28,11 @@ void api_run_put_settings(struct api *api, struct web_request *request);
 /* Of JOB_ADOPT, JOB_RELEASE and JOB_SETTINGS. */
 void api_manage_effects(struct api *api, const struct job *job);
 void api_manage_done(struct api *api, struct web_request *request, const struct job *job);
+void api_run_network(struct api *api, struct web_request *request);
+void api_run_network_try(struct api *api, struct web_request *request);
+void api_run_network_keep(struct api *api, struct web_request *request);
+void api_run_network_return(struct api *api, struct web_request *request);
+void api_network_done(struct web_request *request, const struct job *job);
 /* {"id", "name"} of the Manager, and of the link to it with link; NULL: there is none. */
 json_t *api_manager_json(struct api *api, bool link);
 json_t *api_body(const struct web_request *request); /* NULL: none, or it is not JSON */

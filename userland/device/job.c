@@ -9,6 +9,8 @@
 
 #include <openssl/crypto.h>
 
+#include "device/network.h"
+
 /* Counters run freely: taken <= done <= submitted <= taken + JOBS_MAX. */
 struct job_queue {
 	struct job_stores stores;
@@ -104,6 +106,12 @@ static void run(const struct job_stores *stores, struct job *job)
 	case JOB_SETTINGS:
 		job->result = settings_store(stores->state_dir, &job->settings) ? ACCOUNT_FAILED : ACCOUNT_OK;
 		break;
+	case JOB_NETWORK:
+	case JOB_NETWORK_TRY:
+	case JOB_NETWORK_KEEP:
+	case JOB_NETWORK_RETURN:
+		network_run(job);
+		break;
 	}
 	free_text(job);
 	OPENSSL_cleanse(job->fields, sizeof(job->fields));
@@ -161,6 +169,8 @@ void job_queue_free(struct job_queue *queue)
 	pthread_cond_signal(&queue->submit);
 	pthread_mutex_unlock(&queue->mutex);
 	pthread_join(queue->thread, NULL);
+	for (; queue->taken != queue->done; queue->taken++)
+		json_decref(queue->jobs[queue->taken % JOBS_MAX].answer);
 	for (; queue->done != queue->submitted; queue->done++) {
 		struct job *job = &queue->jobs[queue->done % JOBS_MAX];
 

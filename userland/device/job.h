@@ -11,6 +11,7 @@
 #include "device/account.h"
 #include "device/gate.h"
 #include "device/manager.h"
+#include "device/network_form.h"
 #include "device/settings.h"
 #include "lib/body.h"
 #include "lib/user.h"
@@ -26,7 +27,12 @@ enum job_type {
 	JOB_REVOKE,
 	JOB_ADOPT,
 	JOB_RELEASE,
-	JOB_SETTINGS
+	JOB_SETTINGS,
+	/* Of the network: they may wait for the helper, or for who does not answer, and go to a queue of their own. */
+	JOB_NETWORK,
+	JOB_NETWORK_TRY,
+	JOB_NETWORK_KEEP,
+	JOB_NETWORK_RETURN,
 };
 
 struct job {
@@ -50,6 +56,11 @@ struct job {
 	bool disown; /* a Manager's own account asks: with no adoption there is no owner either */
 	/* JOB_SETTINGS */
 	struct settings settings;
+	/* JOB_NETWORK_TRY */
+	struct network_form network;
+	/* JOB_NETWORK and what follows it: an HTTP status, with why unless it is good, and the answer: a new reference */
+	int status;
+	json_t *answer;
 };
 
 /* What jobs work on: borrowed. */

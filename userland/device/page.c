@@ -102,6 +102,7 @@ static void job_done(struct page *where, const struct job *job)
 	} else {
 		sweep(where);
 	}
+	json_decref(job->answer);
 }
 
 /* The session thread, the job thread or the link has something. */
@@ -114,7 +115,7 @@ static void woken(void *arg)
 	while (bus_take_answer(where->api.bus, &answer))
 		status_came(where, &answer);
 	page_console_take_ends(where);
-	while (job_take(where->api.jobs, &job))
+	while (job_take(where->api.jobs, &job) || job_take(where->api.network_jobs, &job))
 		job_done(where, &job);
 	if (page_link_woken(where) | bus_take_change(where->api.bus))
 		page_watch_changed(where);
@@ -143,6 +144,8 @@ static void release(void)
 	bus_on_answer(page->api.bus, NULL, NULL);
 	job_queue_free(page->api.jobs);
 	page->api.jobs = NULL;
+	job_queue_free(page->api.network_jobs);
+	page->api.network_jobs = NULL;
 	page_link_free(page);
 	web_free(page->web);
 	login_table_free(page->api.logins);
@@ -183,7 +186,8 @@ static bool set_up(const struct config *config, const struct page_stores *stores
 		return false;
 	page->api.logins = login_table_new();
 	page->api.jobs = job_queue_new(&job_stores, web_wake, page->web);
-	if (!page->api.logins || !page->api.jobs) {
+	page->api.network_jobs = job_queue_new(&job_stores, web_wake, page->web);
+	if (!page->api.logins || !page->api.jobs || !page->api.network_jobs) {
 		log_error("https: out of memory");
 		return false;
 	}

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The Device's network by its API, in a namespace: what it shows, a trial, keeping it, and what is refused. That the
+appliance takes such settings is e2e/network's.
+"""
+
+import contextlib
+
+from case import Deadline, check, equal
+from daemon import Daemon
+from nethelper import ADDRESS, Network
+from test_web import Web
+
+OFF = {"mode": "off"}
+
+
+def static(address="192.0.2.6", **more):
+    return {"mode": "static", "address": address, "prefix": 24, "gateway": "192.0.2.1", **more}
+
+
+def body(ipv4=None, ipv6=None, dns=(), interface="eth0"):
+    return {"interface": interface, "ipv4": ipv4 or static(), "ipv6": ipv6 or OFF, "dns": list(dns)}
+
+
+@contextlib.contextmanager
+def device():
+    with Network() as network, Daemon(within=network.within, space=network.space) as daemon:
+        owner = Web(daemon)
+        equal(owner.login()[0], 200)
+        yield network, daemon, owner
+
+
+def shown(owner):
+    status, answer = owner.ask("GET", "/api/v1/network")
+    equal(status, 200, answer)
+    return answer
+
+
+def await_holding(owner):
+    limit = Deadline(20, "new settings that hold")
+    while not shown(owner)["trial"]["holds"]:
+        limit.left()
+
+
+def change(owner, wanted, status=200):
+    got, answer = owner.ask("PUT", "/api/v1/network", wanted)
+    equal(got, status, answer)
+    return answer
+
+
+def post(owner, what, status=200):
+    got, answer = owner.ask("POST", f"/api/v1/network/{what}")
+    equal(got, status, answer)
+    return answer
+
+
+def test_shows_the_network():
+    with device() as (network, _, owner):
+        network.space.ip("route add default via 192.0.2.1")
+        network.space.ip("addr add 2001:db8::5/64 dev eth0")
+        network.space.ip("addr add 192.0.2.77/24 dev eth0 valid_lft 3600 preferred_lft 3600")
+        seen = shown(owner)
+        check(seen["changeable"] and "trial" not in seen, seen)
+        eth0, = seen["interfaces"]
+        check(eth0["up"] and eth0["carrier"] and "settings" not in eth0, eth0)
+        equal(eth0["gateways"], ["192.0.2.1"])
+        sources = {f"{at['address']}/{at['prefix']}": at["source"] for at in eth0["addresses"]}
+        equal(sources.pop(ADDRESS), "static")
+        equal(sources.pop("192.0.2.77/24"), "dhcp")
+        equal(sources.pop("2001:db8::5/64"), "static")
+        equal(set(sources.values()), {"link_local"})
+        # It is as the kernel has it at each question.
+        network.space.ip("link set eth0 down")
+        eth0, = shown(owner)["interfaces"]
+        check(not eth0["up"] and not eth0["carrier"], eth0)
+
+
+def test_trial_that_is_kept():
+    with device() as (network, daemon, owner):
+        answer = change(owner, body(dns=["192.0.2.53"]))
+        check(0 < answer["trial"]["left_s"] <= 61 and not answer["trial"]["holds"], answer)
+        # Whoever is too quick has shown nothing.
+        post(owner, "keep", 409)
+        text = network.reload()
+        check("Address=192.0.2.6/24\nGateway=192.0.2.1\nDNS=192.0.2.53\n" in text, text)
+        await_holding(owner)
+        answer = post(owner, "keep")
+        check("trial" not in answer, answer)
+        equal(answer["interfaces"][0]["settings"], {"ipv4": static(), "ipv6": OFF, "dns": ["192.0.2.53"]})
+        post(owner, "keep", 409)
+        # It outlives daemon and helper.
+        equal(daemon.stop(), 0)
+        network.kill()
+        network.start()
+        daemon.restart()
+        owner = Web(daemon)
+        owner.login()
+        equal(shown(owner)["interfaces"][0]["settings"]["ipv4"], static())
+        check("Address=192.0.2.6/24\n" in "".join(network.files().values()), network.files())
+
+
+def test_helper_is_killed_in_a_trial():
+    with device() as (network, _, owner):
+        change(owner, body())
+        network.reload()
+        network.kill()
+        check(not shown(owner)["changeable"], "the helper is away")
+        change(owner, body(), 503)
+        post(owner, "keep", 503)
+        network.start()
+        equal(network.files(), {})
+        check("trial" not in shown(owner), "a trial")
+        post(owner, "keep", 409)
+
+
+def test_going_back():
+    with device() as (network, _, owner):
+        change(owner, body())
+        network.reload()
+        post(owner, "return")
+        equal(network.reload(), "")
+        post(owner, "return", 409)
+        post(owner, "keep", 409)
+
+
+def test_addresses_that_do_not_hold():
+    """networkd could not set them, or somebody else has them: there is nothing to keep."""
+    with device() as (network, _, owner):
+        change(owner, body(static("192.0.2.6")))
+        network.reload()
+        network.space.ip("addr flush dev eth0")
+        post(owner, "keep", 409)
+
+
+def test_wrong_settings():
+    wrong = {
+        "no Ethernet interface": body(interface="eth1"),
+        "of that name": body(interface="lo"),
+        "broadcast": body(static("192.0.2.255")),
+        "an address that no host": body(dns=["224.0.0.1"]),
+        "is no host of the network": body(static(gateway="192.0.3.1")),
+        "from 1 to 31": body(static(prefix=33)),
+        "looks like 192.0.2.5": body(static("192.0.2.6\nDNS=192.0.2.1")),
+        "leave one of them on": body(OFF, OFF),
+        "there twice": body(dns=["192.0.2.53", "192.0.2.53"]),
+    }
+    with device() as (network, _, owner):
+        for words, wanted in wrong.items():
+            answer = change(owner, wanted, 400)
+            check(words in answer["error"], f"{wanted}: {answer}")
+        check("trial" not in shown(owner), "a trial")
+        equal(network.files(), {})
