@@ -7,7 +7,11 @@ root=$1
 units=$root/etc/systemd/system
 
 depmod -b "$root" "$(ls "$root/usr/lib/modules")"
-echo kvmnet > "$root/etc/hostname"
+# Its name until DHCP gives one: a name in /etc/hostname would stay.
+rm -f "$root/etc/hostname"
+echo DEFAULT_HOSTNAME=kvmnet >> "$root/usr/lib/os-release"
+# The servers themselves, as they change: what looks names up has its own patience.
+ln -sf /run/systemd/resolve/resolv.conf "$root/etc/resolv.conf"
 : > "$root/etc/machine-id"
 : > "$root/etc/fstab"
 rm -rf "$root"/var/cache/* "$root"/var/lib/apt/lists "$root"/var/log/* "$root"/usr/lib/udev/hwdb.d \
@@ -28,9 +32,11 @@ for unit in getty@tty1.service serial-getty@ttyS0.service getty.target console-g
 	dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
 	sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount modprobe@drm.service \
 	modprobe@efi_pstore.service modprobe@fuse.service modprobe@dm_mod.service modprobe@loop.service systemd-logind.service \
-	systemd-user-sessions.service dbus.service dbus.socket systemd-pstore.service systemd-repart.service; do
+	systemd-user-sessions.service systemd-pstore.service systemd-repart.service; do
 	ln -sf /dev/null "$units/$unit"
 done
 mkdir -p "$units/multi-user.target.wants"
-ln -sf /lib/systemd/system/systemd-networkd.service "$units/multi-user.target.wants/"
+for unit in systemd-networkd systemd-resolved; do
+	ln -sf "/lib/systemd/system/$unit.service" "$units/multi-user.target.wants/"
+done
 ln -sf /lib/systemd/system/multi-user.target "$units/default.target"

@@ -16,7 +16,8 @@ import tempfile
 import cpio
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGES = """systemd systemd-sysv udev kmod dbus iproute2 libssl3 libnl-3-200 libnl-genl-3-200 libkmod2
+# networkd tells the host name that DHCP gives to hostnamed, through dbus, and polkit lets it; resolved takes DNS servers.
+PACKAGES = """systemd systemd-sysv systemd-resolved udev kmod dbus polkitd iproute2 libssl3 libnl-3-200 libnl-genl-3-200 libnl-route-3-200 libkmod2
  libwebsockets17 libjansson4 libinih1 libargon2-1 libseccomp2 libcap-ng0 zlib1g libwslay1 libcbor0.8 libsystemd0""".split()
 # In the initramfs, to reach the root; and in the root, for what an appliance does.
 EARLY = ["virtio_pci", "virtio_blk", "squashfs", "overlay"]

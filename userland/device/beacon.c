@@ -82,6 +82,7 @@ static void announce(struct beacon *beacon)
 	uint8_t nonce[DISCOVERY_NONCE_SIZE];
 	bool sealed;
 
+	screen_look_host(beacon->server);
 	sealed = RAND_bytes(nonce, sizeof(nonce)) == 1 &&
 		 (beacon->announcement_len = seal(beacon, DISCOVERY_ANNOUNCE, nonce, beacon->announcement));
 	if (sealed && beacon->config->discovery_broadcast)

@@ -161,9 +161,7 @@ static int open_state(struct daemon *daemon)
 	struct server *server = &daemon->server;
 
 	server->config = &daemon->config;
-	if (gethostname(server->host, sizeof(server->host)) || !*server->host)
-		strcpy(server->host, "kvmnet");
-	server->host[sizeof(server->host) - 1] = '\0';
+	screen_look_host(server);
 	server->loop = loop_new();
 	server->bus = bus_new();
 	if (!server->loop || !server->bus || open_signals(daemon)) {

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "device/session.h"
 #include "lib/log.h"
@@ -44,6 +45,21 @@ void screen_rename(struct server *server)
 {
 	set_name(server);
 	update_pump(server);
+}
+
+void screen_look_host(struct server *server)
+{
+	char host[sizeof(server->host)] = "";
+
+	if (gethostname(host, sizeof(host) - 1) || !*host)
+		strcpy(host, "kvmnet");
+	if (!strcmp(host, server->host))
+		return;
+	strcpy(server->host, host);
+	if (server->sessions)
+		screen_rename(server);
+	else
+		set_name(server);
 }
 
 static void follow_all(struct server *server, bool changed)

@@ -89,6 +89,8 @@ const char *screen_signal_text(uint32_t signal);
 
 /* This Device has another name. */
 void screen_rename(struct server *server);
+/* Its host name may be another one: DHCP gives it when it comes, or anew. */
+void screen_look_host(struct server *server);
 
 /* session.c: the Target's keyboard LEDs changed. */
 void session_tell_leds(struct server *server);
