@@ -206,6 +206,7 @@ def test_right_calls():
         walk("returnNetwork", 200)
         walk("returnNetwork", 409)
         walk("getNetwork", 200)
+        walk("reachManagers", 200)
         walk("adopt", 200, AUTHORITY.adoption(daemon, standin.address))
         walk("getState", 200)
         walk("getStatus", 200)
@@ -214,12 +215,13 @@ def test_right_calls():
         with standin.accept() as link:
             link.welcome()
             equal(link.ask(1, "PUT", "/api/v1/ticket-keys", AUTHORITY.ticket_keys()), (204, None))
+        walk("reachManagers", 200)
         owner, caller = caller, Caller(daemon)
         walk("useTicket", 200, {"ticket": AUTHORITY.ticket(daemon)})
         walk("getStatus", 200)
         walk("revoke", 204, number=1, query="?issued=1")
         for name in ("endSession", "getSettings", "setSettings", "release", "changePassword", "getNetwork",
-                     "tryNetwork", "keepNetwork", "returnNetwork"):
+                     "tryNetwork", "keepNetwork", "returnNetwork", "reachManagers"):
             walk(name, 403, number=1)
         caller = owner
         walk("release", 204)

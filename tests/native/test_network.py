@@ -4,13 +4,19 @@ appliance takes such settings is e2e/network's.
 """
 
 import contextlib
+import select
+import socket
+import ssl
+import threading
 
-from case import Deadline, check, equal
+from authority import Authority, Standin
+from case import Deadline, check, equal, scratch
 from daemon import Daemon
 from nethelper import ADDRESS, Network
 from test_web import Web
 
 OFF = {"mode": "off"}
+AUTHORITY = Authority()
 
 
 def static(address="192.0.2.6", **more):
@@ -22,8 +28,8 @@ def body(ipv4=None, ipv6=None, dns=(), interface="eth0"):
 
 
 @contextlib.contextmanager
-def device():
-    with Network() as network, Daemon(within=network.within, space=network.space) as daemon:
+def device(**options):
+    with Network() as network, Daemon(within=network.within, space=network.space, **options) as daemon:
         owner = Web(daemon)
         equal(owner.login()[0], 200)
         yield network, daemon, owner
@@ -149,3 +155,70 @@ def test_wrong_settings():
             check(words in answer["error"], f"{wanted}: {answer}")
         check("trial" not in shown(owner), "a trial")
         equal(network.files(), {})
+
+
+def steps(owner):
+    """{address: {step: (good, text)}}, and what the link says."""
+    status, answer = owner.ask("GET", "/api/v1/network/managers")
+    equal(status, 200, answer)
+    return ({one["address"]: {step["step"]: (step["good"], step["text"]) for step in one["steps"]}
+             for one in answer["addresses"]}, answer.get("manager", {}).get("link"))
+
+
+@contextlib.contextmanager
+def answering(standin):
+    """It shakes hands with whoever comes, and no more."""
+    mine, theirs = socket.socketpair()
+
+    def serve():
+        while mine not in (ready := select.select([mine, standin.listener], [], [])[0]) and ready:
+            with contextlib.suppress(ssl.SSLError, OSError), standin.listener.accept()[0] as plain:
+                plain.settimeout(30)
+                standin.tls.wrap_socket(plain, server_side=True).close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        theirs.close()
+        thread.join()
+        mine.close()
+
+
+def test_way_to_the_manager():
+    """Each step where it ends, and all of them to one that is there."""
+    with device(discovery="mode = manual\nmanagers = 192.0.2.5, nowhere.invalid") as (network, daemon, owner), \
+            scratch("standin") as folder, Standin(AUTHORITY, folder, space=network.space) as right:
+        network.space.sysctl("net.ipv4.ping_group_range", "0 0")
+        # A name server that answers nobody is none: nothing listens there.
+        found, link = steps(owner)
+        equal((found["192.0.2.5:443"].keys(), link), ({"dns", "ping"}, None))
+        check(found["192.0.2.5:443"]["ping"][0], found)
+        equal(found["nowhere.invalid:443"].keys(), {"dns"})
+        check(not found["nowhere.invalid:443"]["dns"][0], found)
+        status, answer = owner.ask("POST", "/api/v1/adoption", AUTHORITY.adoption(daemon, right.address, "192.0.2.77:443",
+                                                                                 "192.0.2.5:9", "203.0.113.1:443"))
+        equal(status, 200, answer)
+        with right.accept() as up:
+            up.welcome()
+            with answering(right):
+                found, link = steps(owner)
+        equal(link, "up")
+        equal([good for good, _ in found[right.address].values()], [True, True, True], found)
+        check("is this Device's Manager" in found[right.address]["tls"][1], found)
+        check("does not answer" in found["192.0.2.77:443"]["ping"][1], found)
+        check(not found["192.0.2.77:443"]["tls"][0], found)
+        check("nothing listens at port 9" in found["192.0.2.5:9"]["tls"][1], found)
+        check("There is no way" in found["203.0.113.1:443"]["ping"][1], found)
+
+
+def test_another_one_in_the_managers_place():
+    other = Authority()
+    with device() as (network, daemon, owner), scratch("standin") as folder, \
+            Standin(other, folder, space=network.space) as rogue:
+        equal(owner.ask("POST", "/api/v1/adoption", AUTHORITY.adoption(daemon, rogue.address))[0], 200)
+        with answering(rogue):
+            found, _ = steps(owner)
+        good, text = found[rogue.address]["tls"]
+        check(not good and "is not the Manager that adopted this Device" in text, text)

@@ -72,6 +72,7 @@ static const struct api_route routes[] = {
 	{ { WEB_PUT, "/api/v1/network", WEB_BODY }, ACCESS_SETTING, api_run_network_try, 0, { NULL } },
 	{ { WEB_POST, "/api/v1/network/keep", 0 }, ACCESS_SETTING, api_run_network_keep, 0, { NULL } },
 	{ { WEB_POST, "/api/v1/network/return", 0 }, ACCESS_SETTING, api_run_network_return, 0, { NULL } },
+	{ { WEB_GET, "/api/v1/network/managers", 0 }, ACCESS_SETTING, api_run_reach, 0, { NULL } },
 };
 
 static const struct api_route *route_of(const struct web_request *request)
@@ -301,7 +302,7 @@ void api_begin_login(struct api *api, struct web_request *request, const struct 
 void api_job_done(struct api *api, struct web_request *request, const struct job *job)
 {
 	if (job->type >= JOB_NETWORK)
-		api_network_done(request, job);
+		api_network_done(api, request, job);
 	else if (job->type >= JOB_ADOPT)
 		api_manage_done(api, request, job);
 	else if (job->type >= JOB_TICKET)

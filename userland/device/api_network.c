@@ -44,8 +44,26 @@ void api_run_network_return(struct api *api, struct web_request *request)
 	submit(api, request, &job);
 }
 
-void api_network_done(struct web_request *request, const struct job *job)
+void api_run_reach(struct api *api, struct web_request *request)
 {
+	struct job job = { .type = JOB_REACH, .settings = api->settings };
+
+	submit(api, request, &job);
+}
+
+/* The last step is the link's own. */
+static void add_link(struct api *api, json_t *answer)
+{
+	json_t *manager = api_manager_json(api, true);
+
+	if (manager)
+		json_object_set_new(answer, "manager", manager);
+}
+
+void api_network_done(struct api *api, struct web_request *request, const struct job *job)
+{
+	if (job->type == JOB_REACH && job->answer)
+		add_link(api, job->answer);
 	if (job->why)
 		web_error(request, job->status, job->why);
 	else

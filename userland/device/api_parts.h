@@ -32,7 +32,8 @@ void api_run_network(struct api *api, struct web_request *request);
 void api_run_network_try(struct api *api, struct web_request *request);
 void api_run_network_keep(struct api *api, struct web_request *request);
 void api_run_network_return(struct api *api, struct web_request *request);
-void api_network_done(struct web_request *request, const struct job *job);
+void api_run_reach(struct api *api, struct web_request *request);
+void api_network_done(struct api *api, struct web_request *request, const struct job *job);
 /* {"id", "name"} of the Manager, and of the link to it with link; NULL: there is none. */
 json_t *api_manager_json(struct api *api, bool link);
 json_t *api_body(const struct web_request *request); /* NULL: none, or it is not JSON */

@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "device/network.h"
+#include "device/reach.h"
 
 /* Counters run freely: taken <= done <= submitted <= taken + JOBS_MAX. */
 struct job_queue {
@@ -111,6 +112,9 @@ static void run(const struct job_stores *stores, struct job *job)
 	case JOB_NETWORK_KEEP:
 	case JOB_NETWORK_RETURN:
 		network_run(job);
+		break;
+	case JOB_REACH:
+		reach_run(stores, job);
 		break;
 	}
 	free_text(job);

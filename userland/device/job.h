@@ -33,6 +33,7 @@ enum job_type {
 	JOB_NETWORK_TRY,
 	JOB_NETWORK_KEEP,
 	JOB_NETWORK_RETURN,
+	JOB_REACH,
 };
 
 struct job {
@@ -54,7 +55,7 @@ struct job {
 	const char *why; /* also of Tickets and their keys: NULL, or what is wrong, more than adopted says */
 	/* JOB_RELEASE */
 	bool disown; /* a Manager's own account asks: with no adoption there is no owner either */
-	/* JOB_SETTINGS */
+	/* JOB_SETTINGS, JOB_REACH */
 	struct settings settings;
 	/* JOB_NETWORK_TRY */
 	struct network_form network;
@@ -69,6 +70,8 @@ struct job_stores {
 	struct manager *manager;
 	struct gate *gate;
 	const char *state_dir;
+	EVP_PKEY *own;				/* this Device's key */
+	const struct config_managers *managers; /* that are named for discovery */
 };
 
 struct job_queue;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 
 #include "device/link_message.h"
 #include "device/manager.h"
@@ -56,5 +57,10 @@ bool link_take(struct link *link, uint64_t *key, struct link_message *request);
 /* The answer to a request; json may be NULL. One whose connection is gone is dropped. */
 void link_answer(struct link *link, uint64_t key, int status, const char *json);
 void link_look(struct link *link, struct link_state *state);
+
+/* TLS towards the Manager of adoption, with own's certificate: nobody else is taken for it. NULL after logging. */
+SSL_CTX *link_tls(const struct adoption *adoption, EVP_PKEY *own);
+/* Why its certificate was refused (X509_V_ERR_*), for a person. */
+void link_refusal_text(char *text, size_t size, const struct adoption_address *address, int verify_error);
 
 #endif

@@ -213,20 +213,26 @@ static void closed_by_manager(struct attempt *attempt, const unsigned char *in, 
 	}
 }
 
+void link_refusal_text(char *text, size_t size, const struct adoption_address *address, int verify_error)
+{
+	if (verify_error == X509_V_ERR_CERT_HAS_EXPIRED)
+		snprintf(text, size,
+			 "The certificate of the Manager at %.100s has expired, or the clock here is wrong.",
+			 address->host);
+	else
+		snprintf(text, size,
+			 "What answers at %.100s port %u is not the Manager that adopted this Device: %s.",
+			 address->host, address->port, X509_verify_cert_error_string(verify_error));
+}
+
 static void not_connected(struct attempt *attempt, const char *text)
 {
 	const struct adoption_address *address = attempt->address;
 	char clean[96], why[LINK_WHY_SIZE];
 
 	log_clean(clean, sizeof(clean), text ? text : "");
-	if (attempt->verify_error == X509_V_ERR_CERT_HAS_EXPIRED)
-		snprintf(why, sizeof(why),
-			 "The certificate of the Manager at %.100s has expired, or the clock here is wrong.",
-			 address->host);
-	else if (attempt->verify_error)
-		snprintf(why, sizeof(why),
-			 "What answers at %.100s port %u is not the Manager that adopted this Device: %s.",
-			 address->host, address->port, X509_verify_cert_error_string(attempt->verify_error));
+	if (attempt->verify_error)
+		link_refusal_text(why, sizeof(why), address, attempt->verify_error);
 	else
 		snprintf(why, sizeof(why), "No connection to the Manager at %.100s port %u%s%s",
 			 address->host, address->port, *clean ? ": " : ".", clean);
@@ -294,17 +300,17 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 /* ---- one attempt ---- */
 
-static SSL_CTX *tls_of(const struct attempt *attempt)
+SSL_CTX *link_tls(const struct adoption *adoption, EVP_PKEY *own)
 {
 	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
 	X509_VERIFY_PARAM *param = tls ? SSL_CTX_get0_param(tls) : NULL;
 	const time_t now = time(NULL);
 
 	if (tls && SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) == 1 &&
-	    X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), attempt->adoption->ca) == 1 &&
+	    X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), adoption->ca) == 1 &&
 	    X509_VERIFY_PARAM_set1_host(param, ADOPTION_MANAGER, 0) == 1 &&
-	    SSL_CTX_use_certificate(tls, attempt->adoption->certificate) == 1 &&
-	    SSL_CTX_use_PrivateKey(tls, link_host(attempt->link)->own) == 1) {
+	    SSL_CTX_use_certificate(tls, adoption->certificate) == 1 &&
+	    SSL_CTX_use_PrivateKey(tls, own) == 1) {
 		X509_VERIFY_PARAM_set_depth(param, 0);
 		X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_WILDCARDS |
 							       X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
@@ -365,7 +371,7 @@ static void run(struct attempt *attempt)
 {
 	struct lws_context *context;
 
-	attempt->tls = tls_of(attempt);
+	attempt->tls = link_tls(attempt->adoption, link_host(attempt->link)->own);
 	attempt->in = malloc(LINK_MESSAGE_MAX);
 	context = attempt->tls && attempt->in ? context_of(attempt) : NULL;
 	if (!context) {

@@ -229,13 +229,11 @@ static int open_rooms(struct daemon *daemon)
 	return 0;
 }
 
-/* In the reverse order; whatever is not open is skipped. */
+/* In the reverse order, but for what may take long; whatever is not open is skipped. */
 static void close_all(struct daemon *daemon)
 {
 	struct server *server = &daemon->server;
 
-	if (daemon->page)
-		page_stop();
 	while (server->sessions)
 		session_end(server->sessions, "the server stops");
 	input_channel_close(server);
@@ -247,7 +245,9 @@ static void close_all(struct daemon *daemon)
 	if (server->hid)
 		hid_close(server->hid);
 	server->hid = NULL;
-	/* May wait for a name server: no key stays down meanwhile. */
+	/* These may wait for a name server, or for a Manager that does not answer: no key stays down meanwhile. */
+	if (daemon->page)
+		page_stop();
 	beacon_close(server->beacon);
 	server->beacon = NULL;
 	status_close(server);

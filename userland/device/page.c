@@ -179,8 +179,14 @@ static bool open_web(const struct config *config)
 
 static bool set_up(const struct config *config, const struct page_stores *stores)
 {
-	const struct job_stores job_stores = { stores->accounts, stores->manager, stores->gate,
-					       config->state_dir };
+	const struct job_stores job_stores = {
+		.accounts = stores->accounts,
+		.manager = stores->manager,
+		.gate = stores->gate,
+		.state_dir = config->state_dir,
+		.own = identity_key(stores->identity),
+		.managers = &config->managers,
+	};
 
 	if (!open_web(config))
 		return false;

@@ -5,7 +5,6 @@
  */
 #include "device/resolve.h"
 
-#include <netdb.h>
 #include <resolv.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -40,13 +39,25 @@ struct resolver {
 	unsigned count;
 };
 
-static void look_up(struct lookup *lookup, int flags)
+int resolve_name(const char *name, const char *port, int flags, struct addrinfo **list)
 {
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICSERV | flags, .ai_socktype = SOCK_DGRAM };
+
+	/* Read again each time: DHCP may have changed the servers. Then little patience, so that a stop is not held up. */
+	if (!(flags & AI_NUMERICHOST)) {
+		res_init();
+		_res.retrans = 2;
+		_res.retry = 1;
+	}
+	return getaddrinfo(name, port, &hints, list);
+}
+
+static void look_up(struct lookup *lookup, int flags)
+{
 	struct addrinfo *list = NULL;
 
 	lookup->count = 0;
-	lookup->result = getaddrinfo(lookup->name, lookup->resolver->port, &hints, &list);
+	lookup->result = resolve_name(lookup->name, lookup->resolver->port, flags, &list);
 	for (const struct addrinfo *at = lookup->result ? NULL : list; at && lookup->count < ADDRESSES;
 	     at = at->ai_next) {
 		if (at->ai_family != AF_INET && at->ai_family != AF_INET6)
@@ -62,13 +73,8 @@ static void run(struct work_job *job)
 {
 	struct lookup *lookup = (struct lookup *)job;
 
-	if (atomic_load(&lookup->resolver->stopping))
-		return;
-	/* Read again each time: DHCP may have changed the servers. Then little patience, so that a stop is not held up. */
-	res_init();
-	_res.retrans = 2;
-	_res.retry = 1;
-	look_up(lookup, 0);
+	if (!atomic_load(&lookup->resolver->stopping))
+		look_up(lookup, 0);
 }
 
 static void tell(const struct lookup *lookup)

@@ -3,11 +3,15 @@
 #ifndef KVMNET_DEVICE_RESOLVE_H
 #define KVMNET_DEVICE_RESOLVE_H
 
+#include <netdb.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #include "device/config.h"
 #include "lib/loop.h"
+
+/* getaddrinfo() with the servers that hold at this moment, and with little patience: seconds at worst. port in numbers. */
+int resolve_name(const char *name, const char *port, int flags, struct addrinfo **list);
 
 struct resolver;
 
