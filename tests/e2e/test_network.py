@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -15,14 +16,16 @@ import time
 from types import SimpleNamespace
 
 from appliance import LAN_MAC
+from authority import Authority, Standin, answering
 from bench import Bench
 from case import Deadline, Failure, Skip, check, equal, scratch
 from manager import Person
 
 TAP = "kvmnetlan"
-HERE, HERE6 = "10.113.7.1", "fd00:113:7::1"
+HERE, HERE6, MOVED = "10.113.7.1", "fd00:113:7::1", "10.113.7.2"
 BY_DHCP = "10.113.7.50"
 NAME = "kvm-rack7"
+MANAGER = "manager.bench.example"
 PASSWORD = "correct horse battery"
 CLONE_NEWNET = 0x40000000
 # The bench's other network, which only serves the bench, has no say.
@@ -38,12 +41,26 @@ UseGateway=no
 """
 OFF = {"mode": "off"}
 
-bench = None
+bench = names = None
 stack = contextlib.ExitStack()
 
 
 def ip(words):
     subprocess.run(["ip", *words.split()], check=True)
+
+
+class Names:
+    """The names that dnsmasq knows, in its file of hosts."""
+
+    def __init__(self, folder):
+        self.path = f"{folder}/hosts"
+        self.process = None
+
+    def put(self, name, address):
+        with open(self.path, "w", encoding="ascii") as hosts:
+            hosts.write(f"{address} {name}\n")
+        if self.process:
+            self.process.send_signal(signal.SIGHUP)
 
 
 def serve_names(folder):
@@ -53,14 +70,14 @@ def serve_names(folder):
         [program, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
          f"--interface={TAP}", "--except-interface=lo", "--bind-interfaces", "--pid-file", "--log-facility=-",
          f"--dhcp-leasefile={folder}/leases", "--dhcp-authoritative", "--dhcp-range=10.113.7.50,10.113.7.99,255.255.255.0,1h",
-         f"--dhcp-host={LAN_MAC},{BY_DHCP},{NAME}", f"--addn-hosts={folder}/hosts", "--domain=bench.example"])
+         f"--dhcp-host={LAN_MAC},{BY_DHCP},{NAME}", f"--addn-hosts={folder}/hosts", "--local-ttl=1", "--domain=bench.example"])
     stack.callback(process.wait)
     stack.callback(process.terminate)
     return process
 
 
 def setup():
-    global bench
+    global bench, names
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() or libc.unshare(CLONE_NEWNET):
         raise Skip("it lays a network of its own, which is not permitted here: it needs root")
@@ -73,9 +90,9 @@ def setup():
     ip(f"addr add {HERE6}/64 dev {TAP} nodad")
     ip(f"link set {TAP} up")
     folder = stack.enter_context(scratch("network"))
-    with open(f"{folder}/hosts", "w", encoding="ascii") as hosts:
-        hosts.write(f"{HERE} manager.bench.example\n")
-    serve_names(folder)
+    names = Names(folder)
+    names.put(MANAGER, HERE)
+    names.process = serve_names(folder)
     bench = Bench(target=None, tap=TAP, files={"/etc/systemd/network/04-bench.network": QUIET})
     stack.callback(bench.stop)
     bench.start()
@@ -183,7 +200,7 @@ def test_all_by_dhcp():
     equal(lan(answer)["gateways"], [HERE])
     equal(answer["dns"], [HERE])
     check(lan(answer)["carrier"] and answer["changeable"], answer)
-    check(run("getent hosts manager.bench.example").startswith(HERE), "the name server is asked")
+    check(run(f"getent hosts {MANAGER}").startswith(HERE), "the name server is asked")
     # It calls itself so, too.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
         heard.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -239,3 +256,43 @@ def test_killed_in_a_trial():
     run("systemctl kill -s KILL kvmnet-helper")
     answer = ask(owner(BY_DHCP), "GET", "network")
     check("trial" not in answer and time.monotonic() - before < 45, answer)
+
+
+def way(who):
+    """Of each step on the way to the Manager's one address, whether it is good; and its link."""
+    answer = ask(who, "GET", "network/managers")
+    only, = answer["addresses"]
+    return {step["step"]: step["good"] for step in only["steps"]}, answer["manager"]["link"], only
+
+
+def test_follows_its_managers_name():
+    """It is looked up at each attempt: a Manager that moves, and its name with it, is found again."""
+    authority, who = Authority(), owner(BY_DHCP)
+    names.put(MANAGER, HERE)
+    ip(f"addr add {MOVED}/24 dev {TAP}")
+    with scratch("manager") as folder, contextlib.ExitStack() as managers:
+        with open(f"{folder}/device.crt", "w", encoding="ascii") as text:
+            text.write(run("cat /var/lib/kvmnet/device.crt") + "\n")
+        before = managers.enter_context(Standin(authority, folder, at=(HERE, 0)))
+        port = before.listener.getsockname()[1]
+        adoption = authority.adoption(SimpleNamespace(state=folder), f"{MANAGER}:{port}")
+        equal(who.ask("POST", "adoption", adoption)[0], 200)
+        after = managers.enter_context(Standin(authority, folder, at=(MOVED, port)))
+        with before.accept() as link:
+            link.welcome()
+            with answering(before):
+                equal(way(who)[:2], ({"dns": True, "ping": True, "tls": True}, "up"))
+            names.put(MANAGER, MOVED)
+            before.close()
+        with after.accept() as link:
+            link.welcome()
+            with answering(after):
+                steps, up, seen = way(who)
+            equal((steps, up), ({"dns": True, "ping": True, "tls": True}, "up"))
+            check(MOVED in seen["steps"][0]["text"], seen)
+            # And one whose name is gone is said to have none.
+            names.put("other.bench.example", HERE)
+            limit = Deadline(60, "a name that is gone")
+            while way(who)[0] != {"dns": False}:
+                limit.left()
+        equal(who.ask("DELETE", "adoption")[0], 204)

@@ -9,9 +9,11 @@ import datetime
 import hashlib
 import json
 import os
+import select
 import socket
 import ssl
 import struct
+import threading
 import time
 
 from cryptography import x509
@@ -118,7 +120,7 @@ class Standin:
     """A port of the Manager's: TLS with its certificate, or one with other names; in a namespace when space= is one.
     `with` it."""
 
-    def __init__(self, authority, folder, names=(MANAGER,), space=None, **changes):
+    def __init__(self, authority, folder, names=(MANAGER,), space=None, at=("127.0.0.1", 0), **changes):
         key = ec.generate_private_key(ec.SECP256R1())
         mine = authority.issue(key.public_key(), names, usages=(SERVER,), **changes)
         paths = [os.path.join(folder, hash_of(key.public_key())[:16] + end) for end in (".crt", ".key", ".ca")]
@@ -135,10 +137,10 @@ class Standin:
         self.asked = None
         self.tls.sni_callback = self._sni
         self.listener = space.open(socket.AF_INET, socket.SOCK_STREAM) if space else socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
+        self.listener.bind(at)
         self.listener.listen()
         self.listener.settimeout(60)
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.address = "%s:%d" % self.listener.getsockname()
 
     def _sni(self, _socket, name, _context):
         self.asked = name
@@ -169,6 +171,27 @@ class Standin:
 
     def __exit__(self, *_):
         self.close()
+
+
+@contextlib.contextmanager
+def answering(standin):
+    """It shakes hands with whoever comes, and no more."""
+    mine, theirs = socket.socketpair()
+
+    def serve():
+        while mine not in (ready := select.select([mine, standin.listener], [], [])[0]) and ready:
+            with contextlib.suppress(ssl.SSLError, OSError), standin.listener.accept()[0] as plain:
+                plain.settimeout(30)
+                standin.tls.wrap_socket(plain, server_side=True).close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        theirs.close()
+        thread.join()
+        mine.close()
 
 
 class Link:

@@ -4,12 +4,8 @@ appliance takes such settings is e2e/network's.
 """
 
 import contextlib
-import select
-import socket
-import ssl
-import threading
 
-from authority import Authority, Standin
+from authority import Authority, Standin, answering
 from case import Deadline, check, equal, scratch
 from daemon import Daemon
 from nethelper import ADDRESS, Network
@@ -163,27 +159,6 @@ def steps(owner):
     equal(status, 200, answer)
     return ({one["address"]: {step["step"]: (step["good"], step["text"]) for step in one["steps"]}
              for one in answer["addresses"]}, answer.get("manager", {}).get("link"))
-
-
-@contextlib.contextmanager
-def answering(standin):
-    """It shakes hands with whoever comes, and no more."""
-    mine, theirs = socket.socketpair()
-
-    def serve():
-        while mine not in (ready := select.select([mine, standin.listener], [], [])[0]) and ready:
-            with contextlib.suppress(ssl.SSLError, OSError), standin.listener.accept()[0] as plain:
-                plain.settimeout(30)
-                standin.tls.wrap_socket(plain, server_side=True).close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        theirs.close()
-        thread.join()
-        mine.close()
 
 
 def test_way_to_the_manager():
