@@ -60,9 +60,11 @@ char *api_status_json(struct api *api, const struct bus_status *status, const st
 
 	for (uint32_t i = 0; root && i < status->session_count && i < BUS_SESSIONS; i++)
 		json_array_append_new(sessions, session_json(&status->sessions[i]));
-	if (request)
+	if (request) {
 		json_object_set_new(root, "rights",
 				    ticket_rights_json(api_session_rights(api, request->rights)));
+		json_object_set_new(root, "owner", json_boolean(request->rights & RIGHT_OWNER));
+	}
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	json_decref(root);
 	return text;

@@ -128,7 +128,7 @@ static void ping_all(struct reach *reach, const struct addrinfo *list)
 		error = errno;
 	}
 	if (took >= 0)
-		snprintf(reach->text, TEXT_SIZE, "%s answers after %.1f ms.", name, (double)took / 1000);
+		snprintf(reach->text, TEXT_SIZE, "%s answers after %.2f ms.", name, (double)took / 1000);
 	else if (error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL)
 		snprintf(reach->text, TEXT_SIZE,
 			 "There is no way to %s: check this Device's address, gateway and cable.", name);

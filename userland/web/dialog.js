@@ -15,7 +15,7 @@ function input(field) {
 
 	element.type = field.type || "text";
 	element.value = field.value || "";
-	element.required = true;
+	element.required = !field.optional;
 	element.maxLength = field.length || 64;
 	element.spellcheck = false;
 	element.autocapitalize = field.code ? "characters" : "none";
@@ -64,6 +64,19 @@ function make(field) {
 	return field.options ? choice(field) : input(field);
 }
 
+// field.only: [name, value]; it is there only while that other field has that value.
+function hideOthers(fields, made) {
+	const values = Object.fromEntries(made.map(([name, field]) => [name, field.value()]));
+
+	for (const [index, { only }] of fields.entries()) {
+		const { element } = made[index][1];
+
+		element.hidden = Boolean(only) && values[only[0]] !== only[1];
+		for (const inner of element.querySelectorAll("input, select"))
+			inner.disabled = element.hidden;
+	}
+}
+
 // hash: of a Device's key, to be compared. act(values by name) does it; what it throws is shown, and the dialogue stays.
 export function ask({ title, text, hash, go, fields, act }) {
 	const made = fields.map((field) => [field.name, make(field)]);
@@ -75,6 +88,8 @@ export function ask({ title, text, hash, go, fields, act }) {
 	at("ask-go").textContent = go;
 	at("ask-error").textContent = "";
 	at("ask-fields").replaceChildren(...made.map(([, field]) => field.element));
+	at("ask-form").onchange = () => hideOthers(fields, made);
+	hideOthers(fields, made);
 	at("ask-cancel").onclick = () => at("ask").close();
 	at("ask-form").onsubmit = async (event) => {
 		event.preventDefault();

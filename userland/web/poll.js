@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Asks the Manager again and again for what a page shows, until the page is left or the log-in is gone.
+// Asks the program again and again for what a page shows, until the page is left or the log-in is gone.
 
 const AGAIN_MS = 2000;
 

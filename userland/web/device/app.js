@@ -1,19 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which page a person sees: claim, log in, or the console. What each does is in gate.js and console.js.
+// Which page a person sees: claim, log in, the console, or the settings. What each does is in gate.js, console.js and
+// settings.js.
 
 import * as api from "./api.js";
 import { showGate } from "./gate.js";
 import { closeConsole, openConsole } from "./console.js";
+import { network } from "./device.js";
+import { closeSettings, openSettings } from "./settings.js";
 
 const SOON_MS = 3000;
 
-async function choose() {
+let wish = "console";
+
+const choose = () => go(wish);
+
+// Whoever opens this Device at a new address comes to keep it.
+async function go(where) {
+	wish = where;
 	try {
-		await api.status();
-		await openConsole(choose);
-		return;
+		const { owner } = await api.status();
+		const trial = owner && (await network().catch(() => ({}))).trial;
+
+		document.getElementById("go-settings").hidden = !owner;
+		document.getElementById("go-settings").onclick = () => go("settings");
+		closeSettings();
+		closeConsole();
+		if (owner && (where === "settings" || trial))
+			await openSettings(choose, () => go("console"));
+		else
+			await openConsole(choose);
 	} catch (error) {
 		closeConsole();
+		closeSettings();
 		if (error.status === 409)
 			showGate("claim", choose);
 		else if (error.status === 401)
