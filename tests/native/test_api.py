@@ -207,6 +207,8 @@ def test_right_calls():
         walk("returnNetwork", 409)
         walk("getNetwork", 200)
         walk("reachManagers", 200)
+        walk("getIdentity", 200)
+        walk("getLog", 200)
         walk("adopt", 200, AUTHORITY.adoption(daemon, standin.address))
         walk("getState", 200)
         walk("getStatus", 200)
@@ -220,8 +222,8 @@ def test_right_calls():
         walk("useTicket", 200, {"ticket": AUTHORITY.ticket(daemon)})
         walk("getStatus", 200)
         walk("revoke", 204, number=1, query="?issued=1")
-        for name in ("endSession", "getSettings", "setSettings", "release", "changePassword", "getNetwork",
-                     "tryNetwork", "keepNetwork", "returnNetwork", "reachManagers"):
+        for name in ("endSession", "getSettings", "setSettings", "release", "changePassword", "reset", "getNetwork",
+                     "tryNetwork", "keepNetwork", "returnNetwork", "reachManagers", "getIdentity", "getLog"):
             walk(name, 403, number=1)
         caller = owner
         walk("release", 204)
@@ -229,6 +231,9 @@ def test_right_calls():
         walk("logOut", 204)
         walk("logIn", 401)
         walk("logIn", 200, {"user": USER, "password": NEW_PASSWORD})
+        walk("reset", 403)
+        walk("reset", 204, {"password": NEW_PASSWORD})
+        walk("logIn", 409)
         equal(by_name.keys() - worked, set(), "operations that never worked")
 
 

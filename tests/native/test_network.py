@@ -7,9 +7,9 @@ import contextlib
 
 from authority import Authority, Standin, answering
 from case import Deadline, check, equal, scratch
-from daemon import Daemon
+from daemon import PASSWORD, USER, Daemon
 from nethelper import ADDRESS, Network
-from test_web import Web
+from test_web import Web, claim_code
 
 OFF = {"mode": "off"}
 AUTHORITY = Authority()
@@ -27,7 +27,8 @@ def body(ipv4=None, ipv6=None, dns=(), interface="eth0"):
 def device(**options):
     with Network() as network, Daemon(within=network.within, space=network.space, **options) as daemon:
         owner = Web(daemon)
-        equal(owner.login()[0], 200)
+        if options.get("claim", True):
+            equal(owner.login()[0], 200)
         yield network, daemon, owner
 
 
@@ -197,3 +198,38 @@ def test_another_one_in_the_managers_place():
             found, _ = steps(owner)
         good, text = found[rogue.address]["tls"]
         check(not good and "is not the Manager that adopted this Device" in text, text)
+
+
+def test_reset():
+    """As new, but for who it is: nothing that was kept comes back, and nobody is logged in."""
+    with device(claim=False) as (network, daemon, owner):
+        code = claim_code(daemon)
+        equal(owner.ask("POST", "/api/v1/claim", {"code": code, "user": USER, "password": PASSWORD})[0], 200)
+        fingerprint = owner.ask("GET", "/api/v1/identity")[1]["fingerprint"]
+        before = owner.ask("GET", "/api/v1/settings")[1]
+        changed = dict(before, name="rack 7", session_timeout_s=90, revision=3)
+        equal(owner.ask("PUT", "/api/v1/settings", changed), (200, changed))
+        change(owner, body())
+        network.reload()
+        await_holding(owner)
+        post(owner, "keep")
+        equal(owner.ask("POST", "/api/v1/adoption", AUTHORITY.adoption(daemon))[0], 200)
+        status, link = owner.upgrade("/api/v1/events", "events")
+        equal(status, 101)
+        equal(owner.ask("POST", "/api/v1/reset", {"password": "not the password"})[0], 403)
+        equal(owner.ask("GET", "/api/v1/settings"), (200, changed))
+        stranger = Web(daemon)
+        stranger.cookie = owner.cookie
+        equal(owner.ask("POST", "/api/v1/reset", {"password": PASSWORD})[0], 204)
+        equal(network.reload(), "")
+        with link:
+            while link.recv(4096):
+                pass
+        equal(stranger.ask("GET", "/api/v1/status")[0], 409)
+        equal(owner.ask("GET", "/api/v1/state")[1]["managed"], False)
+        again = claim_code(daemon)
+        check(again != code, "the old claim code")
+        equal(owner.ask("POST", "/api/v1/claim", {"code": again, "user": USER, "password": PASSWORD})[0], 200)
+        equal(owner.ask("GET", "/api/v1/settings")[1], before)
+        equal(owner.ask("GET", "/api/v1/identity")[1]["fingerprint"], fingerprint)
+        check("settings" not in shown(owner)["interfaces"][0], shown(owner))

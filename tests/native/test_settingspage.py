@@ -4,13 +4,16 @@ to keeping it at the new address, the Manager, sessions. Pictures at two sizes a
 """
 
 import contextlib
+import hashlib
 import os
+import re
+import ssl
 
 from authority import Authority, Standin, answering
 from case import check, equal, scratch
 from daemon import PASSWORD, USER, Daemon
 from nethelper import Network
-from test_api import person
+from test_api import NEW_PASSWORD, person
 from test_managerpage import SHOTS, Page
 from test_web import Web
 
@@ -28,10 +31,10 @@ def settings():
         equal([error for error in page.do("errors")["errors"] if "Failed to load resource" not in error], [])
 
 
-def log_in(page):
+def log_in(page, password=PASSWORD):
     page.do("await-gate", text="Log in")
     page.do("fill", id="user", text=USER)
-    page.do("fill", id="password", text=PASSWORD)
+    page.do("fill", id="password", text=password)
     page.do("press", id="gate-go")
 
 
@@ -106,6 +109,11 @@ def test_manager_and_way_to_it():
             page.do("await-text", id="managed", text="")
 
 
+def daemon_certificate(daemon):
+    with open(os.path.join(daemon.state, "device.crt"), encoding="ascii") as text:
+        return text.read()
+
+
 def test_sessions_and_own_settings():
     with settings() as (_, daemon, page):
         page.do("await-text", id="no-session", text="Nobody")
@@ -115,6 +123,11 @@ def test_sessions_and_own_settings():
             page.do("await-row", row=USER, text="in control")
             page.do("push", row=USER, name="End")
             page.do("await-text", id="no-session", text="Nobody")
+        page.do("press", id="show-log")
+        page.do("await-text", id="log", text="info: session 1")
+        equal(page.do("axe")["wrong"], [])
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(daemon_certificate(daemon))).hexdigest().upper()
+        page.do("await-text", id="fingerprint", text=":".join(re.findall("..", fingerprint)))
         page.do("press", id="change-own")
         page.do("fill", id="ask-name", text="rack 7")
         page.do("fill", id="ask-timeout", text="1.5")
@@ -124,7 +137,7 @@ def test_sessions_and_own_settings():
         equal(caller.ask("GET", "/api/v1/settings")[1]["session_timeout_s"], 90)
         page.do("press", id="change-password")
         page.do("fill", id="ask-old", text="not the password")
-        page.do("fill", id="ask-fresh", text="another horse battery")
+        page.do("fill", id="ask-fresh", text=NEW_PASSWORD)
         page.do("press", id="ask-go")
         page.do("await-text", id="ask-error", text="not right")
         page.do("fill", id="ask-old", text=PASSWORD)
@@ -134,4 +147,13 @@ def test_sessions_and_own_settings():
         page.do("press", id="go-settings")
         page.do("await-text", id="settings", text="Nobody")
         page.do("press", id="leave")
-        page.do("await-gate", text="Log in")
+        # Whoever was here comes back here.
+        log_in(page, NEW_PASSWORD)
+        page.do("press", id="reset")
+        page.shots("device-reset")
+        page.do("fill", id="ask-password", text=PASSWORD)
+        page.do("press", id="ask-go")
+        page.do("await-text", id="ask-error", text="not right")
+        page.do("fill", id="ask-password", text=NEW_PASSWORD)
+        page.do("press", id="ask-go")
+        page.do("await-gate", text="Claim this Device")

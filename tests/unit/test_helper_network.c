@@ -357,6 +357,26 @@ static void test_refused(void **state)
 	assert_int_equal(network_try(&settings), 0);
 }
 
+/* Also in the middle of a trial. */
+static void test_forgotten(void **state)
+{
+	struct network_settings settings = fixed(6);
+
+	(void)state;
+	keep(5);
+	assert_int_equal(network_try(&settings), 0);
+	pass(2);
+	assert_int_equal(network_forget(), 0);
+	assert_int_equal(network_keep(), ENOENT);
+	assert_true(has(6));
+	pass(1);
+	assert_false(there(run_dir, UNIT));
+	killed();
+	assert_false(there(run_dir, UNIT));
+	pass(2 * HELPER_TRIAL_S);
+	assert_false(there(run_dir, UNIT));
+}
+
 static void test_networkd_fails(void **state)
 {
 	struct network_settings settings = fixed(6);
@@ -441,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_killed_in_a_trial, begin, end),
 		cmocka_unit_test_setup_teardown(test_other_trial, begin, end),
 		cmocka_unit_test_setup_teardown(test_refused, begin, end),
+		cmocka_unit_test_setup_teardown(test_forgotten, begin, end),
 		cmocka_unit_test_setup_teardown(test_networkd_fails, begin, end),
 		cmocka_unit_test_setup_teardown(test_cannot_be_stored, begin, end),
 		cmocka_unit_test_setup_teardown(test_damaged, begin, end),

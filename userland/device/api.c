@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Routes of the API and who may use them. HTTP itself is web_http.c's, passwords
- * and their limits are account.c's, Tickets gate.c's, JSON of the status is api_status.c's, the network api_network.c's.
+ * and their limits are account.c's, Tickets gate.c's, JSON of the status is api_status.c's, the network api_network.c's,
+ * what a Device says of itself api_own.c's.
  */
 #include "device/api_parts.h"
 
@@ -58,6 +59,7 @@ static const struct api_route routes[] = {
 	  run_job,
 	  JOB_PASSWORD,
 	  { "old_password", "new_password" } },
+	{ { WEB_POST, "/api/v1/reset", WEB_BODY }, ACCESS_OWNER, run_job, JOB_RESET, { "password" } },
 	{ { WEB_GET, "/api/v1/status", 0 }, ACCESS_VIEW, run_status, 0, { NULL } },
 	{ { WEB_DELETE, "/api/v1/sessions/*", 0 }, ACCESS_SETTING, run_disconnect, 0, { NULL } },
 	/* A renewal needs no login: manager.h. */
@@ -73,6 +75,8 @@ static const struct api_route routes[] = {
 	{ { WEB_POST, "/api/v1/network/keep", 0 }, ACCESS_SETTING, api_run_network_keep, 0, { NULL } },
 	{ { WEB_POST, "/api/v1/network/return", 0 }, ACCESS_SETTING, api_run_network_return, 0, { NULL } },
 	{ { WEB_GET, "/api/v1/network/managers", 0 }, ACCESS_SETTING, api_run_reach, 0, { NULL } },
+	{ { WEB_GET, "/api/v1/identity", 0 }, ACCESS_SETTING, api_run_identity, 0, { NULL } },
+	{ { WEB_GET, "/api/v1/log", 0 }, ACCESS_SETTING, api_run_log, 0, { NULL } },
 };
 
 static const struct api_route *route_of(const struct web_request *request)
@@ -269,6 +273,8 @@ void api_job_effects(struct api *api, const struct job *job, uint32_t login)
 		return;
 	if (job->type == JOB_CLAIM)
 		api_tell_owner(api);
+	if (job->type == JOB_RESET)
+		api_end_sessions(api, job->user);
 	if (job->type != JOB_PASSWORD)
 		return;
 	login_end_others(api->logins, job->user, login);
@@ -279,6 +285,13 @@ static void password_changed(struct web_request *request, const struct job *job)
 {
 	request->logins_changed = true;
 	web_answer(request, 200, json_pack("{s:s}", "user", job->user));
+}
+
+static void reset_done(struct web_request *request)
+{
+	request->logins_changed = true;
+	web_set_cookie(request, COOKIE, "");
+	web_answer(request, 204, NULL);
 }
 
 void api_begin_login(struct api *api, struct web_request *request, const struct job *job, unsigned rights)
@@ -309,6 +322,8 @@ void api_job_done(struct api *api, struct web_request *request, const struct job
 		api_ticket_done(api, request, job);
 	else if (job->result != ACCOUNT_OK)
 		account_error(request, status_of(job->result, job->type), job->result);
+	else if (job->type == JOB_RESET)
+		reset_done(request);
 	else if (job->type != JOB_PASSWORD)
 		api_begin_login(api, request, job, RIGHTS_ALL);
 	else

@@ -13,6 +13,7 @@
 #include "device/bus.h"
 #include "device/job.h"
 #include "device/link.h"
+#include "lib/identity.h"
 #include "lib/login.h"
 #include "lib/web_request.h"
 
@@ -26,6 +27,7 @@ struct api {
 	struct bus *bus;
 	struct manager *manager;
 	struct link *link;
+	const struct identity *identity;
 	struct settings settings; /* as they hold */
 };
 

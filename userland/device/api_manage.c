@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Adoption, release and settings: from a request to its job, and what a job that
+ * Adoption, release, settings and reset: from a request to its job, and what a job that
  * is done changes. What is sound is adoption.c's and settings.c's to say.
  */
 #include "device/api_parts.h"
@@ -202,6 +202,9 @@ void api_manage_effects(struct api *api, const struct job *job)
 		released(api);
 	} else if (job->type == JOB_SETTINGS && job->result == ACCOUNT_OK) {
 		apply(api, &job->settings);
+	} else if (job->type == JOB_RESET && job->result == ACCOUNT_OK) {
+		apply(api, &job->settings);
+		released(api);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the API's files share: api.c has the routes, api_manage.c what a Manager and its owner set up, api_ticket.c
- * Tickets, api_network.c the network. */
+ * Tickets, api_network.c the network, api_own.c what this Device says of itself. */
 #ifndef KVMNET_DEVICE_API_PARTS_H
 #define KVMNET_DEVICE_API_PARTS_H
 
@@ -25,9 +25,12 @@ void api_run_certificate(struct api *api, struct web_request *request);
 void api_run_release(struct api *api, struct web_request *request);
 void api_run_get_settings(struct api *api, struct web_request *request);
 void api_run_put_settings(struct api *api, struct web_request *request);
-/* Of JOB_ADOPT, JOB_RELEASE and JOB_SETTINGS. */
+/* Of JOB_ADOPT, JOB_RELEASE and JOB_SETTINGS; effects: also of JOB_RESET. */
 void api_manage_effects(struct api *api, const struct job *job);
 void api_manage_done(struct api *api, struct web_request *request, const struct job *job);
+void api_run_identity(struct api *api, struct web_request *request);
+void api_run_log(struct api *api, struct web_request *request);
+
 void api_run_network(struct api *api, struct web_request *request);
 void api_run_network_try(struct api *api, struct web_request *request);
 void api_run_network_keep(struct api *api, struct web_request *request);

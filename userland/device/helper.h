@@ -24,6 +24,8 @@ enum helper_call {
 	HELPER_KEEP =
 		'K', /* the trial's settings, for good; EAGAIN: they do not hold yet, ENOENT: there is no trial */
 	HELPER_RETURN = 'R', /* to what was before the trial */
+	HELPER_FORGET =
+		'F', /* everything that is kept: each interface gets its addresses by itself, in a second */
 };
 
 /* The answer: 0, or the errno of what failed (EINVAL: not a call, or what came with it is not sound). */

@@ -234,10 +234,7 @@ static int store(const struct kept *kept)
 
 static void end_trial(const char *why)
 {
-	char mac[NETWORK_MAC_TEXT_SIZE];
-
-	network_mac_text(network.trial.mac, mac);
-	log_warn("network: %s goes back to what it had: %s", mac, why);
+	log_warn("network: back to what is kept: %s", why);
 	network.phase = NONE;
 	put_kept();
 }
@@ -315,6 +312,18 @@ uint8_t network_return(void)
 	return 0;
 }
 
+uint8_t network_forget(void)
+{
+	const struct kept none = { .format = FILE_FORMAT };
+
+	if (store(&none))
+		return EIO;
+	network.kept = none;
+	network.phase = ENDING;
+	loop_timer_arm(network.loop, &network.timer, DELAY_NS);
+	return 0;
+}
+
 void network_look(struct helper_network *look)
 {
 	uint64_t now = loop_now_ns();
@@ -343,6 +352,8 @@ size_t network_call(const uint8_t *message, size_t len, uint8_t answer[CALL_ANSW
 		answer[0] = network_keep();
 	} else if (len == 1 && message[0] == HELPER_RETURN) {
 		answer[0] = network_return();
+	} else if (len == 1 && message[0] == HELPER_FORGET) {
+		answer[0] = network_forget();
 	} else if (len == 1 && message[0] == HELPER_LOOK) {
 		network_look(&look);
 		answer[0] = 0;

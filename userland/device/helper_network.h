@@ -24,6 +24,7 @@ size_t network_call(const uint8_t *message, size_t len, uint8_t answer[CALL_ANSW
 uint8_t network_try(const struct network_settings *settings);
 uint8_t network_keep(void);
 uint8_t network_return(void);
+uint8_t network_forget(void);
 void network_look(struct helper_network *look);
 /* systemd.network(5) of settings that are sound. 0, or -1: too long. */
 int network_file(const struct network_settings *settings, char *text, size_t size);

@@ -48,6 +48,21 @@ static enum account_result release(const struct job_stores *stores, bool disown)
 	return result;
 }
 
+/* The owner last: whatever ends in between, he can ask again. */
+static enum account_result reset(const struct job_stores *stores, struct job *job)
+{
+	enum account_result result = account_verify(stores->accounts, (const struct sockaddr *)&job->peer,
+						    job->user, job->fields[0]);
+
+	if (result != ACCOUNT_OK)
+		return result;
+	settings_defaults(&job->settings, stores->config);
+	if (network_reset() || settings_forget(stores->config->state_dir) || gate_forget_keys(stores->gate) ||
+	    manager_leave(stores->manager) != MANAGER_OK)
+		return ACCOUNT_FAILED;
+	return account_disown(stores->accounts);
+}
+
 static void admit(struct gate *gate, struct job *job)
 {
 	job->admitted = gate_admit(gate, (const struct sockaddr *)&job->peer, job->text, strlen(job->text),
@@ -89,6 +104,9 @@ static void run(const struct job_stores *stores, struct job *job)
 	case JOB_PASSWORD:
 		job->result = account_set_password(accounts, peer, job->user, fields[0], fields[1]);
 		break;
+	case JOB_RESET:
+		job->result = reset(stores, job);
+		break;
 	case JOB_TICKET:
 		admit(stores->gate, job);
 		break;
@@ -105,7 +123,8 @@ static void run(const struct job_stores *stores, struct job *job)
 		job->result = release(stores, job->disown);
 		break;
 	case JOB_SETTINGS:
-		job->result = settings_store(stores->state_dir, &job->settings) ? ACCOUNT_FAILED : ACCOUNT_OK;
+		job->result = settings_store(stores->config->state_dir, &job->settings) ? ACCOUNT_FAILED :
+											  ACCOUNT_OK;
 		break;
 	case JOB_NETWORK:
 	case JOB_NETWORK_TRY:

@@ -22,6 +22,7 @@ enum job_type {
 	JOB_CLAIM,
 	JOB_LOGIN,
 	JOB_PASSWORD,
+	JOB_RESET,
 	JOB_TICKET,
 	JOB_TICKET_KEYS,
 	JOB_REVOKE,
@@ -40,7 +41,8 @@ struct job {
 	uint64_t id; /* the asker's own */
 	enum job_type type;
 	struct sockaddr_storage peer;
-	char user[USER_NAME_MAX + 1]; /* JOB_PASSWORD: who is logged in; else who it was about, after */
+	char user[USER_NAME_MAX +
+		  1]; /* JOB_PASSWORD, JOB_RESET: who is logged in; else who it was about, after */
 	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* as the request gives them; wiped once done */
 	enum account_result result;
 	char *text;	/* JOB_TICKET: it, JOB_TICKET_KEYS: them, as JSON; malloc'd; passes ownership */
@@ -55,7 +57,7 @@ struct job {
 	const char *why; /* also of Tickets and their keys: NULL, or what is wrong, more than adopted says */
 	/* JOB_RELEASE */
 	bool disown; /* a Manager's own account asks: with no adoption there is no owner either */
-	/* JOB_SETTINGS, JOB_REACH */
+	/* JOB_SETTINGS, JOB_REACH; JOB_RESET: after */
 	struct settings settings;
 	/* JOB_NETWORK_TRY */
 	struct network_form network;
@@ -69,9 +71,8 @@ struct job_stores {
 	struct account_store *accounts;
 	struct manager *manager;
 	struct gate *gate;
-	const char *state_dir;
-	EVP_PKEY *own;				/* this Device's key */
-	const struct config_managers *managers; /* that are named for discovery */
+	const struct config *config;
+	EVP_PKEY *own; /* this Device's key */
 };
 
 struct job_queue;

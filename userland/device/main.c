@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "device/beacon.h"
+#include "device/log_tail.h"
 #include "device/page.h"
 #include "device/sandbox.h"
 #include "device/session.h"
@@ -99,6 +100,7 @@ static int read_config(struct config *config, const struct options *options)
 		return -1;
 	}
 	log_set_level(config->log_level);
+	log_tail_open();
 	return 0;
 }
 

@@ -282,6 +282,15 @@ static void go_back(struct job *job)
 		look(job);
 }
 
+int network_reset(void)
+{
+	int error = call(HELPER_FORGET);
+
+	if (error > 0)
+		log_error("network: the helper cannot forget its settings: %s", strerror(error));
+	return error > 0 ? -1 : 0;
+}
+
 void network_run(struct job *job)
 {
 	switch (job->type) {

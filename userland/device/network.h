@@ -10,6 +10,9 @@
 /* Runs a JOB_NETWORK or one of those that follow it: status, why and answer are set. */
 void network_run(struct job *job);
 
+/* The helper is to forget what it keeps. 0, or -1 after logging why; without a helper nothing was ever kept. */
+int network_reset(void);
+
 /* Whether interface has what settings say: each static address, and of what comes by itself one at least. */
 bool network_has(const struct network_interface *interface, const struct network_settings *settings);
 /* openapi.yaml, Network. helper: NULL when it does not answer. NULL: out of memory. */

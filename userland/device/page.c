@@ -183,9 +183,8 @@ static bool set_up(const struct config *config, const struct page_stores *stores
 		.accounts = stores->accounts,
 		.manager = stores->manager,
 		.gate = stores->gate,
-		.state_dir = config->state_dir,
+		.config = config,
 		.own = identity_key(stores->identity),
-		.managers = &config->managers,
 	};
 
 	if (!open_web(config))
@@ -218,6 +217,7 @@ int page_start(const struct config *config, const struct page_stores *stores)
 		return -1;
 	}
 	page->identity = stores->identity;
+	page->api.identity = stores->identity;
 	page->api.accounts = stores->accounts;
 	page->api.bus = stores->bus;
 	page->api.manager = stores->manager;

@@ -289,7 +289,7 @@ void reach_run(const struct job_stores *stores, struct job *job)
 	struct adoption_address addresses[ADOPTION_ADDRESSES];
 
 	if (!adoption)
-		job->answer = go_all(&reach, addresses, named(stores->managers, addresses));
+		job->answer = go_all(&reach, addresses, named(&stores->config->managers, addresses));
 	else if (job->settings.manager_count)
 		job->answer = go_all(&reach, job->settings.managers, job->settings.manager_count);
 	else

@@ -109,6 +109,11 @@ int settings_load(const char *state_dir, struct settings *settings)
 	return 0;
 }
 
+int settings_forget(const char *state_dir)
+{
+	return state_remove(state_dir, FILE_NAME);
+}
+
 int settings_store(const char *state_dir, const struct settings *settings)
 {
 	json_t *json = settings_json(settings);

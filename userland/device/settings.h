@@ -29,5 +29,6 @@ json_t *settings_json(const struct settings *settings); /* NULL: out of memory *
 /* Over what settings holds; none stored changes nothing. 0, or -1 after logging why. */
 int settings_load(const char *state_dir, struct settings *settings);
 int settings_store(const char *state_dir, const struct settings *settings); /* 0, or -1 after logging */
+int settings_forget(const char *state_dir);				    /* likewise */
 
 #endif

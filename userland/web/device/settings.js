@@ -130,6 +130,27 @@ function showSessions(sessions) {
 	at("sessions-table").hidden = !sessions.length;
 }
 
+// ---- who it is, and its log ----
+
+async function showIdentity() {
+	const { fingerprint, not_after: end } = await device.identity();
+
+	at("fingerprint").textContent = fingerprint;
+	at("not-after").textContent = end.slice(0, 10);
+}
+
+async function showLog() {
+	try {
+		const { lines } = await device.log();
+
+		at("log").textContent = lines.map(({ time, level, text }) => `${time} ${level}: ${text}`).join("\n");
+		at("log").hidden = false;
+		at("log").scrollTop = at("log").scrollHeight;
+	} catch (error) {
+		at("notice").textContent = error.message;
+	}
+}
+
 // ---- all of it ----
 
 // Without what changes all the time: a list is drawn anew only when it is another one.
@@ -165,17 +186,34 @@ function askForPassword() {
 	});
 }
 
+function askToReset(lost) {
+	ask({
+		title: "Reset this Device",
+		text: "All log-ins and sessions end, and whoever reads the new claim code on its console may claim it. Its address may " +
+			"be another one then.",
+		go: "Reset",
+		fields: [{ name: "password", label: "Your password", type: "password", length: 256, complete: "current-password" }],
+		act: async ({ password }) => {
+			await device.reset(password);
+			lost();
+		},
+	});
+}
+
 // lost: nobody is logged in any more. toConsole: the person goes there.
 export async function openSettings(lost, toConsole) {
 	openNetwork(() => poll.now());
 	at("try-way").onclick = tryWay;
 	at("change-password").onclick = askForPassword;
+	at("show-log").onclick = showLog;
+	at("reset").onclick = () => askToReset(lost);
+	at("log").hidden = true;
 	at("go-console").onclick = toConsole;
 	at("leave").onclick = async () => {
 		await api.logout().catch(() => {});
 		lost();
 	};
-	await poll.start(lost);
+	await Promise.all([poll.start(lost), showIdentity()]);
 	hideGate();
 	at("settings").hidden = false;
 	document.title = "Settings – kvmnet";
