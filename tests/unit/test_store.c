@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the Manager keeps is there after a start, and no file that it cannot read right is used. */
-/* LINK: userland/manager/store_sqlite.c userland/manager/store_sqlite_groups.c userland/lib/state.c userland/lib/log.c | sqlite3 -lcrypto */
+/* LINK: userland/manager/store_sqlite.c userland/manager/store_sqlite_groups.c userland/manager/store_sqlite_directory.c userland/lib/state.c userland/lib/log.c | sqlite3 -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,9 +98,9 @@ static void expect(const char *what)
 
 static void test_users(void **state)
 {
-	const struct store_user ann = { "ann", "administrator", "h1" },
-				bob = { "bob'; --", "viewonly", "h2" };
-	const struct store_user odd = { "odd", "king", "h" };
+	const struct store_user ann = { .name = "ann", .type = "administrator", .hash = "h1" },
+				bob = { .name = "bob'; --", .type = "viewonly", .hash = "h2" };
+	const struct store_user odd = { .name = "odd", .type = "king", .hash = "h" };
 	bool done;
 
 	(void)state;
@@ -183,7 +183,7 @@ static void add_people_and_devices(void)
 	bool done;
 
 	for (int i = 0; i < 3; i++) {
-		const struct store_user user = { names[i], "user", "h" };
+		const struct store_user user = { .name = names[i], .type = "user", .hash = "h" };
 
 		assert_int_equal(store_add_user(store, &user, &done), 0);
 	}
@@ -270,6 +270,113 @@ static void test_groups_and_sets(void **state)
 	assert_int_equal(labs, 3);
 }
 
+/* ---- the directory ---- */
+
+static void see_entry(const struct store_user *user, void *arg)
+{
+	(void)arg;
+	see("%s %s %s%s;", user->name, user->type, *user->entry ? user->entry : "-",
+	    user->gone ? " gone" : "");
+}
+
+static void expect_directory(const char *wanted_settings, const char *wanted_keeper)
+{
+	char *settings, *keeper;
+
+	assert_int_equal(store_directory(store, &settings, &keeper), 0);
+	assert_string_equal(settings, wanted_settings);
+	assert_string_equal(keeper, wanted_keeper);
+	free(settings);
+	free(keeper);
+}
+
+static void test_keeper(void **state)
+{
+	const struct store_user ann = { .name = "ann", .type = "administrator", .hash = "h" },
+				bob = { .name = "bob", .type = "administrator", .hash = "" },
+				own = { .name = "own", .type = "administrator", .hash = "h" };
+	bool done;
+
+	(void)state;
+	assert_int_equal(store_add_user(store, &ann, &done), 0);
+	assert_int_equal(store_add_user(store, &bob, &done), 0);
+	expect_directory("", "");
+	assert_int_equal(store_set_keeper(store, "ann", &done), 0);
+	assert_false(done);
+	assert_int_equal(store_put_directory(store, "{}"), 0);
+	assert_int_equal(store_set_keeper(store, "bob", &done), 0);
+	assert_false(done);
+	assert_int_equal(store_set_keeper(store, "ann", &done), 0);
+	assert_true(done);
+	assert_int_equal(store_put_directory(store, "{\"a\": 1}"), 0);
+	again();
+	expect_directory("{\"a\": 1}", "ann");
+	/* The other one with a password makes her not the last: but she is the keeper. */
+	assert_int_equal(store_add_user(store, &own, &done), 0);
+	assert_int_equal(store_remove_user(store, "ann", &done), 0);
+	assert_false(done);
+	assert_int_equal(store_set_user_type(store, "ann", "user", &done), 0);
+	assert_false(done);
+	assert_int_equal(store_set_keeper(store, "", &done), 0);
+	assert_true(done);
+	assert_int_equal(store_remove_user(store, "ann", &done), 0);
+	assert_true(done);
+	/* Whom the directory alone could let in is no other administrator. */
+	assert_int_equal(store_remove_user(store, "own", &done), 0);
+	assert_false(done);
+	assert_int_equal(store_remove_user(store, "bob", &done), 0);
+	assert_true(done);
+}
+
+static void test_import(void **state)
+{
+	const struct store_user ann = { .name = "ann", .type = "administrator", .hash = "h" };
+	const struct store_change first[] = {
+		{ .what = STORE_CHANGE_ADD, .name = "bob", .type = "user", .entry = "cn=bob" },
+		{ .what = STORE_CHANGE_ADD, .name = "eve", .type = "viewonly", .entry = "cn=eve" },
+		{ .what = STORE_CHANGE_JOIN, .name = "bob", .group = 1 },
+	};
+	const struct store_change second[] = {
+		{ .what = STORE_CHANGE_LEAVE, .name = "bob", .group = 1 },
+		{ .what = STORE_CHANGE_ENTRY, .name = "bob", .entry = "cn=robert" },
+		{ .what = STORE_CHANGE_GONE, .name = "eve" },
+		/* Who was not imported stays what he is. */
+		{ .what = STORE_CHANGE_GONE, .name = "ann" },
+		{ .what = STORE_CHANGE_ENTRY, .name = "ann", .entry = "cn=ann" },
+	};
+	const struct store_change broken[] = {
+		{ .what = STORE_CHANGE_GONE, .name = "bob" },
+		{ .what = STORE_CHANGE_JOIN, .name = "bob", .group = 99 },
+	};
+	const struct store_change last[] = {
+		{ .what = STORE_CHANGE_REMOVE, .name = "bob" },
+		{ .what = STORE_CHANGE_REMOVE, .name = "eve" },
+		{ .what = STORE_CHANGE_REMOVE, .name = "ann" },
+	};
+	int64_t night = 0;
+	bool done;
+
+	(void)state;
+	assert_int_equal(store_add_user(store, &ann, &done), 0);
+	assert_int_equal(put_group(&night, "night", "[]", "[]"), STORE_PUT);
+	assert_int_equal(store_import(store, first, 3), 0);
+	assert_int_equal(store_groups(store, see_group, NULL), 0);
+	expect("1 night [\"bob\"] [];");
+	assert_int_equal(store_import(store, second, 5), 0);
+	/* All or nothing, and what comes after is kept. */
+	assert_int_equal(store_import(store, broken, 2), -1);
+	assert_int_equal(store_import(store, first, 1), -1);
+	assert_int_equal(store_import(store, NULL, 0), 0);
+	again();
+	assert_int_equal(store_groups(store, see_group, NULL), 0);
+	expect("1 night [] [];");
+	assert_int_equal(store_users(store, see_entry, NULL), 0);
+	expect("ann administrator -;bob user cn=robert;eve viewonly cn=eve gone;");
+	assert_int_equal(store_import(store, last, 3), 0);
+	assert_int_equal(store_users(store, see_entry, NULL), 0);
+	expect("ann administrator -;bob user cn=robert;");
+}
+
 /* A Device that is adopted again stays where it was. */
 static void test_put_device_keeps_its_sets(void **state)
 {
@@ -298,10 +405,18 @@ static void test_put_device_keeps_its_sets(void **state)
 /* A file of the first version, as it was then. */
 static void test_first_version(void **state)
 {
-	static const char *const gone[] = { "group_users", "group_sets", "set_devices", "groups", "sets" };
-	const struct store_user ann = { "ann", "administrator", "h" };
+	static const char *const gone[] = {
+		"DROP TABLE group_users",
+		"DROP TABLE group_sets",
+		"DROP TABLE set_devices",
+		"DROP TABLE groups",
+		"DROP TABLE sets",
+		"DROP TABLE directory",
+		"ALTER TABLE users DROP COLUMN entry",
+		"ALTER TABLE users DROP COLUMN gone",
+	};
+	const struct store_user ann = { .name = "ann", .type = "administrator", .hash = "h" };
 	int64_t night = 0;
-	char sql[64];
 	sqlite3 *db;
 	bool done;
 
@@ -309,10 +424,8 @@ static void test_first_version(void **state)
 	assert_int_equal(store_add_user(store, &ann, &done), 0);
 	store_close(store);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	for (int i = 0; i < 5; i++) {
-		snprintf(sql, sizeof(sql), "DROP TABLE %s", gone[i]);
-		assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	}
+	for (unsigned i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+		assert_int_equal(sqlite3_exec(db, gone[i], NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	store = store_open(dir);
@@ -427,7 +540,7 @@ static void test_events_are_bounded(void **state)
 /* Each with a user of its own: what another thread does must not show in what a call says. */
 static void *add_and_remove(void *arg)
 {
-	const struct store_user user = { arg, "user", "h" };
+	const struct store_user user = { .name = arg, .type = "user", .hash = "h" };
 	bool first, second;
 
 	pthread_barrier_wait(&barrier);
@@ -567,6 +680,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_users),
 		CASE(test_groups_and_sets),
+		CASE(test_keeper),
+		CASE(test_import),
 		CASE(test_put_device_keeps_its_sets),
 		CASE(test_first_version),
 		CASE(test_devices),

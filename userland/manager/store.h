@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the Manager keeps: users, Devices, wanted settings, audit. Which database holds it is not known outside of the
+ * What the Manager keeps: users, Devices, wanted settings, the directory's, audit. Which database holds it is not known outside of the
  * file that implements this. Any thread may call; one is served at a time.
  *
  * Functions give 0, or -1 after logging why: then nothing was changed. What a callback is given lives until it
@@ -10,6 +10,7 @@
 #define KVMNET_MANAGER_STORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct store;
@@ -17,7 +18,10 @@ struct store;
 struct store_user {
 	const char *name;
 	const char *type; /* "administrator", "user" or "viewonly" */
-	const char *hash; /* of the password: Argon2id, in its own text form */
+	const char
+		*hash; /* of the password: Argon2id, in its own text form; "": none, he is not checked here */
+	const char *entry; /* in the directory that he was imported from; "": none */
+	bool gone;	   /* it was not there any more at the last import */
 };
 
 struct store_device {
@@ -49,7 +53,7 @@ int store_user(struct store *store, const char *name, store_user_fn *each, void 
 int store_add_first_user(struct store *store, const struct store_user *user, bool *added);
 int store_add_user(struct store *store, const struct store_user *user,
 		   bool *added); /* false: the name is taken */
-/* false: there is none of that name, or it is the last administrator, which stays one. */
+/* false: there is none of that name, or it is the last administrator with a password, which stays one, or the keeper. */
 int store_set_user_type(struct store *store, const char *name, const char *type, bool *changed);
 int store_remove_user(struct store *store, const char *name, bool *removed);
 int store_set_user_hash(struct store *store, const char *name, const char *hash, bool *changed);
@@ -102,6 +106,30 @@ int store_permitted(struct store *store, const char *user, store_permitted_fn *e
 int store_settings(struct store *store, char **wanted, int64_t *revision);
 /* Gives them the next revision. */
 int store_put_settings(struct store *store, const char *wanted, int64_t *revision);
+
+/* The directory: its settings as JSON, "" before there are any; and the keeper, the only one whom External
+ * Authentication mode checks here, "" in Local mode. Both malloc'd; settings hold a password: wipe them. */
+int store_directory(struct store *store, char **settings, char **keeper);
+int store_put_directory(struct store *store, const char *settings);
+/* "": Local mode. false: there are no settings, or he is no administrator with a password. */
+int store_set_keeper(struct store *store, const char *name, bool *changed);
+
+/* What an import does to one user. */
+struct store_change {
+	enum {
+		STORE_CHANGE_ADD,    /* of type, from entry */
+		STORE_CHANGE_ENTRY,  /* it is there, and is entry */
+		STORE_CHANGE_GONE,   /* it is not there any more */
+		STORE_CHANGE_JOIN,   /* group */
+		STORE_CHANGE_LEAVE,  /* group */
+		STORE_CHANGE_REMOVE, /* one that is gone; not the last administrator, nor the keeper */
+	} what;
+	const char *name, *type, *entry;
+	int64_t group;
+};
+
+/* All, in their order, or nothing. */
+int store_import(struct store *store, const struct store_change *changes, size_t count);
 
 #define STORE_EVENTS_MAX 100000 /* that are kept: the latest */
 

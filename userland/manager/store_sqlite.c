@@ -40,6 +40,11 @@ static const char *const migrations[] = {
 	"CREATE TABLE set_devices (owner INTEGER NOT NULL REFERENCES sets ON DELETE CASCADE,"
 	" member TEXT NOT NULL REFERENCES devices ON DELETE CASCADE, PRIMARY KEY (owner, member)) STRICT;"
 	"PRAGMA user_version = 2;",
+	"ALTER TABLE users ADD COLUMN entry TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE users ADD COLUMN gone INTEGER NOT NULL DEFAULT 0 CHECK (gone IN (0, 1));"
+	"CREATE TABLE directory (only INTEGER PRIMARY KEY CHECK (only = 1), settings TEXT NOT NULL,"
+	" keeper TEXT NOT NULL) STRICT;"
+	"PRAGMA user_version = 3;",
 };
 #define VERSION (int)(sizeof(migrations) / sizeof(*migrations))
 
@@ -260,10 +265,13 @@ struct caller {
 	void *arg;
 };
 
+#define USER_COLUMNS "name, type, hash, entry, gone"
+
 static void give_user(sqlite3_stmt *row, void *arg)
 {
 	const struct caller *caller = arg;
-	const struct store_user user = { sql_text(row, 0), sql_text(row, 1), sql_text(row, 2) };
+	const struct store_user user = { sql_text(row, 0), sql_text(row, 1), sql_text(row, 2),
+					 sql_text(row, 3), sqlite3_column_int(row, 4) };
 
 	caller->user(&user, caller->arg);
 }
@@ -272,7 +280,7 @@ int store_users(struct store *store, store_user_fn *each, void *arg)
 {
 	struct caller caller = { .user = each, .arg = arg };
 
-	return sql_query(store, "list users", "SELECT name, type, hash FROM users ORDER BY name", give_user,
+	return sql_query(store, "list users", "SELECT " USER_COLUMNS " FROM users ORDER BY name", give_user,
 			 &caller, "");
 }
 
@@ -280,7 +288,7 @@ int store_user(struct store *store, const char *name, store_user_fn *each, void 
 {
 	struct caller caller = { .user = each, .arg = arg };
 
-	return sql_query(store, "find a user", "SELECT name, type, hash FROM users WHERE name = ?", give_user,
+	return sql_query(store, "find a user", "SELECT " USER_COLUMNS " FROM users WHERE name = ?", give_user,
 			 &caller, "s", name);
 }
 
@@ -299,23 +307,19 @@ int store_add_user(struct store *store, const struct store_user *user, bool *add
 			  "sss", user->name, user->type, user->hash);
 }
 
-/* Of a user that may go, or be less. */
-#define NOT_THE_LAST \
-	"(type <> 'administrator' OR EXISTS (SELECT 1 FROM users AS other WHERE other.type = 'administrator'" \
-	" AND other.name <> users.name))"
-
 int store_set_user_type(struct store *store, const char *name, const char *type, bool *changed)
 {
 	return sql_change(
 		store, "change a user", changed,
-		"UPDATE users SET type = ?1 WHERE name = ?2 AND (?1 = 'administrator' OR " NOT_THE_LAST ")",
+		"UPDATE users SET type = ?1 WHERE name = ?2 AND (?1 = 'administrator' OR (" SQL_NOT_THE_LAST
+		"))",
 		"ss", type, name);
 }
 
 int store_remove_user(struct store *store, const char *name, bool *removed)
 {
 	return sql_change(store, "remove a user", removed,
-			  "DELETE FROM users WHERE name = ? AND " NOT_THE_LAST, "s", name);
+			  "DELETE FROM users WHERE name = ? AND " SQL_NOT_THE_LAST, "s", name);
 }
 
 int store_set_user_hash(struct store *store, const char *name, const char *hash, bool *changed)

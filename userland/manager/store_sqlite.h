@@ -38,6 +38,12 @@ int sql_change(struct store *store, const char *doing, bool *changed, const char
 int sql_run_locked(struct store *store, const char *doing, const char *sql, row_fn *each, void *arg,
 		   const char *types, va_list args);
 
+/* Of a user that may go, or be less: neither the last administrator with a password, nor the keeper. */
+#define SQL_NOT_THE_LAST \
+	"(type <> 'administrator' OR EXISTS (SELECT 1 FROM users AS other WHERE other.type = 'administrator'" \
+	" AND other.hash <> '' AND other.name <> users.name))" \
+	" AND NOT EXISTS (SELECT 1 FROM directory WHERE keeper = users.name)"
+
 /* Of a column; lives until the row's next step. Never NULL. */
 const char *sql_text(sqlite3_stmt *row, int column);
 
