@@ -7,6 +7,7 @@ import base64
 import contextlib
 import datetime
 import hashlib
+import ipaddress
 import json
 import os
 import select
@@ -49,6 +50,14 @@ def pem(certificate):
     return certificate.public_bytes(Encoding.PEM).decode()
 
 
+def alternative(name):
+    """A name that a certificate is for: an address in numbers, or of DNS."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 def usage(certify):
     return x509.KeyUsage(digital_signature=not certify, key_cert_sign=certify, content_commitment=False,
                          key_encipherment=False, data_encipherment=False, key_agreement=False, crl_sign=False,
@@ -75,7 +84,7 @@ class Authority:
                    .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
                                   critical=False))
         if names is not None:
-            builder = (builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]),
+            builder = (builder.add_extension(x509.SubjectAlternativeName([alternative(n) for n in names]),
                                              critical=False)
                        .add_extension(x509.ExtendedKeyUsage(usages), critical=False))
         return builder.sign(self.key, hashes.SHA256())

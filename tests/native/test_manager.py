@@ -122,7 +122,7 @@ def test_file_has_every_route():
 
 def as_the_file_says(admin):
     """What can be read is what the file has."""
-    for path in ("state", "account", "targets", "devices", "settings", "users", "groups", "sets", "audit"):
+    for path in ("state", "account", "targets", "devices", "settings", "users", "groups", "sets", "directory", "audit"):
         schema = SPEC["paths"][f"/{path}"]["get"]["responses"]["200"]
         if "$ref" in schema:
             schema = SPEC["components"]["responses"][schema["$ref"].rsplit("/", 1)[1]]

@@ -15,18 +15,18 @@
 
 static void test_permissions(void **state)
 {
-	/* By nobody in particular, administrator, user, view only. */
-	static const bool want[PERMISSIONS][4] = {
-		[PERMISSION_STATE] = { true, true, true, true },
-		[PERMISSION_COME] = { true, true, true, true },
-		[PERMISSION_LEAVE] = { false, true, true, true },
-		[PERMISSION_OPEN] = { false, true, true, true },
-		[PERMISSION_MANAGE] = { false, true, false, false },
+	/* By nobody in particular, administrator, user, view only, keeper. */
+	static const bool want[PERMISSIONS][ACCOUNT_TYPES] = {
+		[PERMISSION_STATE] = { true, true, true, true, true },
+		[PERMISSION_COME] = { true, true, true, true, true },
+		[PERMISSION_LEAVE] = { false, true, true, true, true },
+		[PERMISSION_OPEN] = { false, true, true, true, false },
+		[PERMISSION_MANAGE] = { false, true, false, false, true },
 	};
 
 	(void)state;
 	for (int permission = 0; permission < PERMISSIONS; permission++)
-		for (int type = 0; type < 4; type++)
+		for (int type = 0; type < ACCOUNT_TYPES; type++)
 			assert_int_equal(
 				permission_given((enum permission)permission, (enum account_type)type),
 				want[permission][type]);
@@ -41,6 +41,7 @@ static void test_rights(void **state)
 	assert_int_equal(permission_rights(ACCOUNT_USER, true), ALL);
 	assert_int_equal(permission_rights(ACCOUNT_VIEWONLY, false), 0);
 	assert_int_equal(permission_rights(ACCOUNT_VIEWONLY, true), TICKET_VIEW);
+	assert_int_equal(permission_rights(ACCOUNT_KEEPER, true), 0);
 	assert_int_equal(permission_rights(0, true), 0);
 }
 

@@ -148,14 +148,19 @@ void login_end(struct login_table *table, uint32_t id)
 		end(login);
 }
 
-void login_end_others(struct login_table *table, const char *user, uint32_t keep)
+unsigned login_end_others(struct login_table *table, const char *user, uint32_t keep)
 {
+	unsigned ended = 0;
+
 	for (unsigned i = 0; i < LOGINS; i++) {
 		struct login *login = &table->logins[i];
 
-		if (login->id && login->id != keep && (!user || !strcmp(login->user, user)))
+		if (login->id && login->id != keep && (!user || !strcmp(login->user, user))) {
 			end(login);
+			ended++;
+		}
 	}
+	return ended;
 }
 
 void login_end_without(struct login_table *table, const char *user, unsigned rights)

@@ -36,8 +36,8 @@ const struct login *login_find(struct login_table *table, const char *token, siz
 /* Does it still hold? For connections that outlive the request that opened them; counts as use. */
 bool login_alive(struct login_table *table, uint32_t id);
 void login_end(struct login_table *table, uint32_t id);
-/* All of user's logins but keep, or with user NULL everybody's: after a change of password, or of the owner. */
-void login_end_others(struct login_table *table, const char *user, uint32_t keep);
+/* All of user's logins but keep, or with user NULL everybody's: after a change of password, or of the owner. How many. */
+unsigned login_end_others(struct login_table *table, const char *user, uint32_t keep);
 /* Those of user, or with NULL of everybody, that lack one of rights. */
 void login_end_without(struct login_table *table, const char *user, unsigned rights);
 

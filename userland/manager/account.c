@@ -119,6 +119,7 @@ static const char *const type_names[] = {
 	[ACCOUNT_ADMINISTRATOR] = "administrator",
 	[ACCOUNT_USER] = "user",
 	[ACCOUNT_VIEWONLY] = "viewonly",
+	[ACCOUNT_KEEPER] = "administrator",
 };
 
 enum account_type account_type_of(const char *name)
@@ -131,7 +132,7 @@ enum account_type account_type_of(const char *name)
 
 const char *account_type_name(enum account_type type)
 {
-	return type <= ACCOUNT_VIEWONLY ? type_names[type] : NULL;
+	return type < ACCOUNT_TYPES ? type_names[type] : NULL;
 }
 
 static bool hash_of(const char *password, char hash[PASSWORD_HASH_MAX])
@@ -183,60 +184,98 @@ enum account_result account_claim(struct account_table *table, const struct sock
 }
 
 struct found {
-	char hash[PASSWORD_HASH_MAX];
-	enum account_type type;
+	char hash[PASSWORD_HASH_MAX], *keeper;
+	bool known, external;
+	enum account_type type, standing;
 };
+
+enum account_type account_standing(const struct store_user *user, const char *keeper)
+{
+	enum account_type type = account_type_of(user->type);
+
+	if (!*keeper)
+		return *user->hash ? type : 0;
+	if (!strcmp(user->name, keeper))
+		return ACCOUNT_KEEPER;
+	return *user->entry && !user->gone ? type : 0;
+}
 
 static void take_user(const struct store_user *user, void *arg)
 {
 	struct found *found = arg;
 
 	snprintf(found->hash, sizeof(found->hash), "%s", user->hash);
+	found->known = true;
 	found->type = account_type_of(user->type);
+	found->standing = account_standing(user, found->keeper);
+}
+
+/* found: its hash is to be wiped. */
+static int find(struct account_table *table, const char *name, struct found *found)
+{
+	char *settings;
+	int error;
+
+	memset(found, 0, sizeof(*found));
+	error = store_directory(table->store, &settings, &found->keeper);
+	if (error)
+		return error;
+	found->external = *found->keeper;
+	error = store_user(table->store, name, take_user, found);
+	OPENSSL_cleanse(settings, strlen(settings));
+	free(settings);
+	free(found->keeper);
+	found->keeper = NULL;
+	return error;
+}
+
+static void welcome(struct account_table *table, struct guess *guess, const struct source *source,
+		    const char *name)
+{
+	pthread_mutex_lock(&table->mutex);
+	guess_refund(guess);
+	guess_befriend(table->guesses, source, name);
+	pthread_mutex_unlock(&table->mutex);
 }
 
 /* Between password_enter() and _leave(): so tries that wait for a place are not yet counted as wrong. */
-static enum account_result verify_inside(struct account_table *table, const struct source *source,
+static enum account_result verify_inside(struct account_table *table, struct account_try *try,
 					 const char *name, const char *password, enum account_type *type)
 {
-	struct found found = { .hash = "" };
-	struct guess guess;
+	struct found found;
 	bool open, known, right;
 
-	if (store_user(table->store, name, take_user, &found))
+	if (find(table, name, &found))
 		return ACCOUNT_FAILED;
 	pthread_mutex_lock(&table->mutex);
-	guess_login(table->guesses, &guess, source, name);
-	open = guess_take(&guess);
+	guess_login(table->guesses, &try->guess, &try->source, name);
+	open = guess_take(&try->guess);
 	pthread_mutex_unlock(&table->mutex);
 	if (!open)
 		return ACCOUNT_LIMITED;
-	known = *found.hash;
+	if (found.external && found.standing != ACCOUNT_KEEPER)
+		return ACCOUNT_ASK;
+	known = found.standing;
 	right = password_matches(known ? found.hash : table->nobody, password) && known;
-	*type = found.type;
+	*type = found.standing;
 	OPENSSL_cleanse(&found, sizeof(found));
 	if (!right)
 		return ACCOUNT_WRONG;
-	pthread_mutex_lock(&table->mutex);
-	guess_refund(&guess);
-	guess_befriend(table->guesses, source, name);
-	pthread_mutex_unlock(&table->mutex);
+	welcome(table, &try->guess, &try->source, name);
 	return ACCOUNT_OK;
 }
 
 enum account_result account_verify(struct account_table *table, const struct sockaddr *peer, const char *name,
-				   const char *password, enum account_type *type)
+				   const char *password, enum account_type *type, struct account_try *try)
 {
 	enum account_result result;
-	struct source source;
-	struct guess guess;
 	bool claimed, open;
 
-	source_of(&source, peer);
+	source_of(&try->source, peer);
 	pthread_mutex_lock(&table->mutex);
 	claimed = table->claimed;
-	guess_login(table->guesses, &guess, &source, name);
-	open = guess_open(&guess);
+	guess_login(table->guesses, &try->guess, &try->source, name);
+	open = guess_open(&try->guess);
 	pthread_mutex_unlock(&table->mutex);
 	if (!claimed)
 		return ACCOUNT_UNCLAIMED;
@@ -246,20 +285,54 @@ enum account_result account_verify(struct account_table *table, const struct soc
 	if (strlen(name) > USER_NAME_MAX || strlen(password) > USER_PASSWORD_MAX)
 		return ACCOUNT_WRONG;
 	password_enter();
-	result = verify_inside(table, &source, name, password, type);
+	result = verify_inside(table, try, name, password, type);
 	password_leave();
 	return result;
+}
+
+/* Whoever was changed while the directory was asked is what he is now. One that could not be asked was no guess. */
+enum account_result account_conclude(struct account_table *table, struct account_try *try, const char *name,
+				     enum account_result said, enum account_type *type)
+{
+	struct found found;
+	bool stands;
+
+	if (said == ACCOUNT_AWAY) {
+		pthread_mutex_lock(&table->mutex);
+		guess_refund(&try->guess);
+		pthread_mutex_unlock(&table->mutex);
+	}
+	if (said != ACCOUNT_OK)
+		return said;
+	if (find(table, name, &found))
+		return ACCOUNT_FAILED;
+	stands = found.external && found.standing && found.standing != ACCOUNT_KEEPER;
+	*type = found.standing;
+	OPENSSL_cleanse(&found, sizeof(found));
+	if (!stands)
+		return ACCOUNT_WRONG;
+	welcome(table, &try->guess, &try->source, name);
+	return ACCOUNT_OK;
+}
+
+bool account_elsewhere(struct account_table *table, const char *name)
+{
+	struct found found;
+	bool elsewhere = !find(table, name, &found) && found.external && found.standing != ACCOUNT_KEEPER;
+
+	OPENSSL_cleanse(&found, sizeof(found));
+	return elsewhere;
 }
 
 /* ---- changes ---- */
 
 bool account_is(struct account_table *table, const char *name, enum account_type type)
 {
-	struct found found = { .hash = "" };
-	bool error = store_user(table->store, name, take_user, &found);
+	struct found found;
+	bool error = find(table, name, &found);
 
 	OPENSSL_cleanse(found.hash, sizeof(found.hash));
-	return !error && found.type == type;
+	return !error && found.standing == type;
 }
 
 enum account_result account_add(struct account_table *table, const char *name, enum account_type type,
@@ -282,14 +355,15 @@ enum account_result account_add(struct account_table *table, const char *name, e
 /* Why nothing was changed. */
 static enum account_result why_not(struct account_table *table, const char *name)
 {
-	struct found found = { .hash = "" };
-	int error = store_user(table->store, name, take_user, &found);
-	bool known = *found.hash;
+	struct found found;
+	int error = find(table, name, &found);
 
-	OPENSSL_cleanse(&found, sizeof(found));
+	OPENSSL_cleanse(found.hash, sizeof(found.hash));
 	if (error)
 		return ACCOUNT_FAILED;
-	return known ? ACCOUNT_LAST : ACCOUNT_MISSING;
+	if (!found.known)
+		return ACCOUNT_MISSING;
+	return found.standing == ACCOUNT_KEEPER ? ACCOUNT_KEPT : ACCOUNT_LAST;
 }
 
 enum account_result account_set_type(struct account_table *table, const char *name, enum account_type type)
@@ -347,6 +421,15 @@ const char *account_text(enum account_result result)
 		return "There is no user of that name.";
 	case ACCOUNT_LAST:
 		return "This is the last administrator: make another one first.";
+	case ACCOUNT_KEPT:
+		return "This administrator is the one who logs in without the directory: go back to Local mode first.";
+	case ACCOUNT_ASK:
+		return "The directory is asked.";
+	case ACCOUNT_AWAY:
+		return "The directory that checks your password cannot be asked at this moment. Try again later, or tell an "
+		       "administrator: the Manager's log says why.";
+	case ACCOUNT_ELSEWHERE:
+		return "Your password is the directory's: change it there.";
 	case ACCOUNT_FAILED:
 		break;
 	}

@@ -11,11 +11,18 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "lib/guess.h"
 #include "manager/store.h"
 
 struct account_table;
 
-enum account_type { ACCOUNT_ADMINISTRATOR = 1, ACCOUNT_USER, ACCOUNT_VIEWONLY };
+enum account_type {
+	ACCOUNT_ADMINISTRATOR = 1,
+	ACCOUNT_USER,
+	ACCOUNT_VIEWONLY,
+	ACCOUNT_KEEPER, /* the administrator who is checked here while the directory checks all others */
+	ACCOUNT_TYPES,
+};
 
 enum account_result {
 	ACCOUNT_OK,
@@ -27,7 +34,17 @@ enum account_result {
 	ACCOUNT_TAKEN,	   /* there is a user of that name */
 	ACCOUNT_MISSING,   /* there is none */
 	ACCOUNT_LAST,	   /* the last administrator stays */
+	ACCOUNT_KEPT,	   /* the keeper stays */
+	ACCOUNT_ASK,	   /* the directory knows: it is asked, and account_conclude() told */
+	ACCOUNT_AWAY,	   /* the directory cannot be asked */
+	ACCOUNT_ELSEWHERE, /* his password is the directory's */
 	ACCOUNT_FAILED,	   /* could not be stored: see the log */
+};
+
+/* A log-in that waits for the directory. */
+struct account_try {
+	struct source source;
+	struct guess guess;
 };
 
 /* Makes the claim code when the store has no user. NULL after logging why. */
@@ -41,14 +58,23 @@ bool account_claim_code(struct account_table *table, char *buf, size_t size);
 /* peer: where the try comes from, for the limits. */
 enum account_result account_claim(struct account_table *table, const struct sockaddr *peer, const char *code,
 				  const char *user, const char *password);
+/* ACCOUNT_ASK: *try is what account_conclude() is to be given. */
 enum account_result account_verify(struct account_table *table, const struct sockaddr *peer, const char *user,
-				   const char *password, enum account_type *type);
+				   const char *password, enum account_type *type, struct account_try *try);
+/* said: what the directory said of user: ACCOUNT_OK, _WRONG or _AWAY. It was counted as wrong until now. */
+enum account_result account_conclude(struct account_table *table, struct account_try *try, const char *user,
+				     enum account_result said, enum account_type *type);
+/* Whether his password is not here to be changed. */
+bool account_elsewhere(struct account_table *table, const char *user);
 
-/* "administrator", "user" or "viewonly"; 0, or NULL: none of these. */
+/* What a user is at this moment, keeper being External Authentication mode's, or "" in Local mode; 0: he cannot log in. */
+enum account_type account_standing(const struct store_user *user, const char *keeper);
+
+/* "administrator", "user" or "viewonly"; 0, or NULL: none of these. The keeper is an administrator. */
 enum account_type account_type_of(const char *name);
 const char *account_type_name(enum account_type type);
 
-/* Is there such a user, and of that type? */
+/* Is there such a user, and is he that at this moment? */
 bool account_is(struct account_table *table, const char *user, enum account_type type);
 enum account_result account_add(struct account_table *table, const char *user, enum account_type type,
 				const char *password);

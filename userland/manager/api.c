@@ -17,7 +17,9 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PASSWORD_THREADS 1 /* each hash takes 19 MiB and 50 ms, and guesses are to be slow */
 #define ADOPTION_THREADS 2
+#define DIRECTORY_THREADS 4
 #define FLEET_DESCRIPTORS 12000
+#define API_BUSY "The Manager has too much to do at this moment: try again."
 #define REFUSALS_MAX 30 /* links that were refused, in the audit, in... */
 #define REFUSALS_NS 60000000000ull
 
@@ -49,6 +51,12 @@ static const struct api_route routes[] = {
 	{ { WEB_PUT, "/api/v1/users/*/type", WEB_BODY }, PERMISSION_MANAGE, api_run_user_type },
 	{ { WEB_PUT, "/api/v1/users/*/password", WEB_BODY }, PERMISSION_MANAGE, api_run_user_password },
 	{ { WEB_DELETE, "/api/v1/users/*", 0 }, PERMISSION_MANAGE, api_run_remove_user },
+	{ { WEB_GET, "/api/v1/directory", 0 }, PERMISSION_MANAGE, api_run_get_directory },
+	{ { WEB_PUT, "/api/v1/directory", WEB_BODY_MAX }, PERMISSION_MANAGE, api_run_put_directory },
+	{ { WEB_PUT, "/api/v1/directory/mode", WEB_BODY }, PERMISSION_MANAGE, api_run_mode },
+	{ { WEB_POST, "/api/v1/directory/preview", 0 }, PERMISSION_MANAGE, api_run_preview },
+	{ { WEB_POST, "/api/v1/directory/import", 0 }, PERMISSION_MANAGE, api_run_import },
+	{ { WEB_DELETE, "/api/v1/directory/gone", 0 }, PERMISSION_MANAGE, api_run_remove_gone },
 	{ { WEB_GET, "/api/v1/groups", 0 }, PERMISSION_MANAGE, api_run_groups },
 	{ { WEB_POST, "/api/v1/groups", WEB_BODY }, PERMISSION_MANAGE, api_run_put_group },
 	{ { WEB_PUT, "/api/v1/groups/*", WEB_BODY }, PERMISSION_MANAGE, api_run_put_group },
@@ -89,7 +97,10 @@ static bool check(void *arg, struct web_request *request)
 	else if (!permission_given(permission, type) && !login)
 		web_error(request, 401, "Log in first.");
 	else if (!permission_given(permission, type))
-		web_error(request, 403, "This is for administrators.");
+		web_error(request, 403,
+			  permission == PERMISSION_OPEN ?
+				  "While the directory checks all others, you manage and open no Targets." :
+				  "This is for administrators.");
 	else
 		web_check_body(request);
 	if (login && !request->status) {
@@ -136,6 +147,8 @@ void api_call_free(struct call *call)
 {
 	OPENSSL_cleanse(call->fields, sizeof(call->fields));
 	X509_free(call->adopted.certificate);
+	directory_settings_free(call->directory);
+	directory_answer_clear(&call->answer);
 	free(call->text);
 	json_decref(call->json);
 	json_decref(call->list);
@@ -155,16 +168,31 @@ static void call_run(struct job *job)
 static void call_done(struct job *job)
 {
 	struct call *call = (struct call *)job;
-	struct web_request *request =
-		call->request && job->ran ? web_find(call->api->web, call->request) : NULL;
+	struct api *api = call->api;
+	struct web_request *request = call->request && job->ran ? web_find(api->web, call->request) : NULL;
 
+	api->going_on = NULL;
 	if (job->ran && call->refused && request)
 		web_error(request, 401, "Log in first.");
 	else if (job->ran && !call->refused && call->done)
 		call->done(call, request);
+	if (api->going_on == call)
+		return;
 	if (request)
-		web_answered(call->api->web, request);
+		web_answered(api->web, request);
 	api_call_free(call);
+}
+
+void api_go_on(struct job_queue *queue, struct call *call, struct web_request *request,
+	       void (*run)(struct job *job), void (*done)(struct call *call, struct web_request *request))
+{
+	call->run = run;
+	call->done = done;
+	call->job.ran = false;
+	if (queue && job_submit(queue, &call->job))
+		call->api->going_on = call;
+	else if (request)
+		web_error(request, 503, API_BUSY);
 }
 
 struct call *api_call(struct api *api, struct web_request *request, void (*run)(struct job *job),
@@ -198,7 +226,7 @@ void api_submit(struct job_queue *queue, struct call *call, struct web_request *
 		return;
 	api_call_free(call);
 	if (request)
-		web_error(request, 503, "The Manager has too much to do at this moment: try again.");
+		web_error(request, 503, API_BUSY);
 	else
 		log_error("api: something could not be stored: too much to do");
 }
@@ -276,6 +304,7 @@ static void woken(void *arg)
 
 	job_settle(api->quick);
 	job_settle(api->slow);
+	job_settle(api->directory);
 	pthread_mutex_lock(&api->mutex);
 	for (unsigned i = 0; i < api->heard_count; i++)
 		fleet_heard(&api->fleet, &api->heard[i].message, api->heard[i].address);
@@ -330,7 +359,8 @@ static bool open_server(struct api *api, const struct web_settings *settings)
 	api->logins = login_table_new();
 	api->quick = job_queue_new(PASSWORD_THREADS, web_wake, api->web);
 	api->slow = job_queue_new(ADOPTION_THREADS, web_wake, api->web);
-	if (api->logins && api->quick && api->slow)
+	api->directory = job_queue_new(DIRECTORY_THREADS, web_wake, api->web);
+	if (api->logins && api->quick && api->slow && api->directory)
 		return true;
 	log_error("https: out of memory or threads");
 	return false;
@@ -366,6 +396,8 @@ void api_close(struct api *api)
 	if (!api)
 		return;
 	web_stop(api->web);
+	job_queue_free(api->directory);
+	api->directory = NULL; /* what is left of the others goes on there no more */
 	job_queue_free(api->slow);
 	job_queue_free(api->quick);
 	api->slow = api->quick = NULL;

@@ -24,7 +24,8 @@ struct api_stores {
 	const struct identity *identity;
 	struct shell *shell; /* NULL: there is none */
 	const char *name;    /* the Manager's */
-	uint16_t port;	     /* where Devices connect to */
+	const char *state_dir;
+	uint16_t port; /* where Devices connect to */
 };
 
 struct api;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the API's files share: api.c has the server and routes, api_people.c log-ins, api_devices.c Devices and
  * settings, api_users.c users, api_groups.c User Groups and Target Sets, api_tickets.c Targets and Tickets,
- * api_renewal.c certificates that expire, api_shell.c questions of the SSH shell. */
+ * api_renewal.c certificates that expire, api_shell.c questions of the SSH shell, api_directory.c the directory. */
 #ifndef KVMNET_MANAGER_API_PARTS_H
 #define KVMNET_MANAGER_API_PARTS_H
 
@@ -10,6 +10,7 @@
 #include "lib/body.h"
 #include "lib/ticket.h"
 #include "manager/api.h"
+#include "manager/directory.h"
 
 #define API_COOKIE "__Host-kvmnet-manager"
 #define API_SHELL_PROTOCOL "shell" /* of the descriptor that is watched */
@@ -23,7 +24,9 @@ struct api {
 	struct fleet fleet;
 	struct login_table *logins;
 	struct job_queue *quick, *slow; /* password hashes and the store; other machines */
-	char *wanted;			/* settings, as JSON; "{}" before there are any */
+	struct job_queue *directory; /* what is asked there: it may be away, and log-ins of many wait for it */
+	struct call *going_on;	     /* the call that is being done, once it goes on */
+	char *wanted;		     /* settings, as JSON; "{}" before there are any */
 	int64_t revision;
 	uint64_t refusals_since; /* when refusals was last 0 */
 	unsigned refusals;
@@ -55,6 +58,13 @@ struct call {
 	/* of users */
 	char whom[USER_NAME_MAX + 1];
 	enum account_type becomes;
+	struct account_try try;
+	/* of the directory */
+	struct directory_settings *directory;
+	struct directory_answer answer;
+	enum directory_result asked;
+	char why[DIRECTORY_WHY_SIZE];
+	bool writes; /* an import, and not the look at one */
 	/* of groups and sets */
 	int64_t number; /* 0: a new one */
 	enum store_put put;
@@ -80,6 +90,9 @@ struct call *api_call(struct api *api, struct web_request *request, void (*run)(
 void api_call_free(struct call *call); /* one that was not submitted */
 /* Takes call; a full queue answers the request. */
 void api_submit(struct job_queue *queue, struct call *call, struct web_request *request);
+/* From its done(): it is not at its end, and runs once more, on queue. A full one answers the request. */
+void api_go_on(struct job_queue *queue, struct call *call, struct web_request *request,
+	       void (*run)(struct job *job), void (*done)(struct call *call, struct web_request *request));
 /* The body's members into call->fields; false: it is answered. */
 bool api_fields(struct call *call, struct web_request *request, const char *const names[], unsigned count);
 /* Stores an event for the audit; nobody waits for it. */
@@ -102,6 +115,15 @@ void api_run_user_password(struct api *api, struct web_request *request);
 void api_run_remove_user(struct api *api, struct web_request *request);
 /* Of each call about an account: the HTTP status of its result. */
 int api_account_status(enum account_result result, bool login);
+
+/* On a worker: the directory's settings; NULL, and call->result or call->why. Freed with the call. */
+const struct directory_settings *api_directory_settings(struct call *call);
+void api_run_get_directory(struct api *api, struct web_request *request);
+void api_run_put_directory(struct api *api, struct web_request *request);
+void api_run_preview(struct api *api, struct web_request *request);
+void api_run_import(struct api *api, struct web_request *request);
+void api_run_remove_gone(struct api *api, struct web_request *request);
+void api_run_mode(struct api *api, struct web_request *request);
 
 void api_run_groups(struct api *api, struct web_request *request);
 void api_run_put_group(struct api *api, struct web_request *request);

@@ -6,6 +6,9 @@
 
 #include <openssl/crypto.h>
 
+#include "lib/log.h"
+#include "manager/permission.h"
+
 #define AUDIT_LENGTH 200
 
 int api_account_status(enum account_result result, bool login)
@@ -21,15 +24,26 @@ int api_account_status(enum account_result result, bool login)
 	case ACCOUNT_CLAIMED:
 	case ACCOUNT_TAKEN:
 	case ACCOUNT_LAST:
+	case ACCOUNT_KEPT:
+	case ACCOUNT_ELSEWHERE:
 		return 409;
 	case ACCOUNT_MISSING:
 		return 404;
 	case ACCOUNT_INVALID:
 		return 400;
+	case ACCOUNT_AWAY:
+		return 503;
+	case ACCOUNT_ASK:
 	case ACCOUNT_FAILED:
 		break;
 	}
 	return 500;
+}
+
+static json_t *account_json(const char *user, enum account_type type)
+{
+	return json_pack("{s:s, s:s, s:b}", "user", user, "type", account_type_name(type), "opens",
+			 permission_given(PERMISSION_OPEN, type));
 }
 
 static void begin_login(struct call *call, struct web_request *request)
@@ -45,8 +59,7 @@ static void begin_login(struct call *call, struct web_request *request)
 	request->logins_changed = true;
 	web_set_cookie(request, API_COOKIE, token);
 	OPENSSL_cleanse(token, sizeof(token));
-	web_answer(request, 200,
-		   json_pack("{s:s, s:s}", "user", call->user, "type", account_type_name(call->type)));
+	web_answer(request, 200, account_json(call->user, call->type));
 }
 
 static void came(struct call *call, struct web_request *request, bool login)
@@ -101,12 +114,54 @@ static void verify(struct job *job)
 
 	name_user(call, call->fields[0]);
 	call->result = account_verify(call->api->stores.accounts, (struct sockaddr *)&call->peer,
-				      call->fields[0], call->fields[1], &call->type);
+				      call->fields[0], call->fields[1], &call->type, &call->try);
+}
+
+/* On the directory's workers: it may be away, and nothing else waits for it. */
+static void ask_directory(struct job *job)
+{
+	static const enum account_result results[] = {
+		[DIRECTORY_DONE] = ACCOUNT_OK,
+		[DIRECTORY_WRONG] = ACCOUNT_WRONG,
+		[DIRECTORY_FAILED] = ACCOUNT_AWAY,
+	};
+	struct call *call = (struct call *)job;
+	const struct directory_settings *settings = api_directory_settings(call);
+
+	call->asked = DIRECTORY_FAILED;
+	if (settings)
+		call->asked = directory_verify(settings, call->api->stores.state_dir, call->fields[0],
+					       call->fields[1], call->why);
+	if (call->asked == DIRECTORY_FAILED)
+		log_warn("directory: no log-in: %s", call->why);
+	call->result = results[call->asked];
+}
+
+static void conclude(struct job *job)
+{
+	struct call *call = (struct call *)job;
+
+	call->result = account_conclude(call->api->stores.accounts, &call->try, call->user, call->result,
+					&call->type);
+}
+
+static void concluded(struct call *call, struct web_request *request)
+{
+	came(call, request, true);
+}
+
+/* In the order of the store's changes, so that none comes between what he is and his log-in. */
+static void directory_asked(struct call *call, struct web_request *request)
+{
+	api_go_on(call->api->quick, call, request, conclude, concluded);
 }
 
 static void verified(struct call *call, struct web_request *request)
 {
-	came(call, request, true);
+	if (call->result == ACCOUNT_ASK)
+		api_go_on(call->api->directory, call, request, ask_directory, directory_asked);
+	else
+		came(call, request, true);
 }
 
 void api_run_login(struct api *api, struct web_request *request)
@@ -120,10 +175,8 @@ void api_run_login(struct api *api, struct web_request *request)
 
 void api_run_account(struct api *api, struct web_request *request)
 {
-	const char *type = account_type_name((enum account_type)request->rights);
-
 	(void)api;
-	web_answer(request, 200, json_pack("{s:s, s:s}", "user", request->user, "type", type));
+	web_answer(request, 200, account_json(request->user, (enum account_type)request->rights));
 }
 
 static void change_password(struct job *job)
@@ -132,8 +185,10 @@ static void change_password(struct job *job)
 	struct account_table *accounts = call->api->stores.accounts;
 	enum account_type type;
 
-	call->result =
-		account_verify(accounts, (struct sockaddr *)&call->peer, call->user, call->fields[0], &type);
+	call->result = account_elsewhere(accounts, call->user) ?
+			       ACCOUNT_ELSEWHERE :
+			       account_verify(accounts, (struct sockaddr *)&call->peer, call->user,
+					      call->fields[0], &type, &call->try);
 	if (call->result == ACCOUNT_OK)
 		call->result = account_set_password(accounts, call->user, call->fields[1]);
 }

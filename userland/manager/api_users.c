@@ -3,21 +3,42 @@
 #include "manager/api_parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <openssl/crypto.h>
 
 /* ---- the list ---- */
 
+struct listing {
+	json_t *list;
+	char *keeper;
+};
+
 static void add_user(const struct store_user *user, void *arg)
 {
-	json_array_append_new(arg, json_pack("{s:s, s:s}", "name", user->name, "type", user->type));
+	const struct listing *listing = arg;
+
+	json_array_append_new(listing->list,
+			      json_pack("{s:s, s:s, s:b, s:b, s:b}", "name", user->name, "type", user->type,
+					"imported", *user->entry != '\0', "gone", user->gone, "active",
+					account_standing(user, listing->keeper)));
 }
 
 static void list(struct job *job)
 {
 	struct call *call = (struct call *)job;
+	struct listing listing = { .list = json_array() };
+	char *settings;
 
-	call->json = json_array();
-	call->error = store_users(call->api->stores.store, add_user, call->json);
+	call->json = listing.list;
+	call->error = store_directory(call->api->stores.store, &settings, &listing.keeper);
+	if (call->error)
+		return;
+	call->error = store_users(call->api->stores.store, add_user, &listing);
+	OPENSSL_cleanse(settings, strlen(settings));
+	free(settings);
+	free(listing.keeper);
 }
 
 static void listed(struct call *call, struct web_request *request)

@@ -20,6 +20,7 @@
 #include "manager/adopt.h"
 #include "manager/api.h"
 #include "manager/config.h"
+#include "manager/directory_link.h"
 #include "manager/finder.h"
 #include "manager/log_file.h"
 
@@ -142,7 +143,7 @@ static int open_state(struct daemon *daemon)
 	const char *dir = daemon->config.state_dir;
 
 	daemon->loop = loop_new();
-	if (!daemon->loop || open_signals(daemon) || adopt_prepare()) {
+	if (!daemon->loop || open_signals(daemon) || adopt_prepare() || !directory_link_prepare()) {
 		log_error("out of memory or descriptors");
 		return -1;
 	}
@@ -188,6 +189,7 @@ static int open_rooms(struct daemon *daemon)
 		.identity = daemon->identity,
 		.shell = daemon->shell,
 		.name = daemon->name,
+		.state_dir = config->state_dir,
 		.port = config->https_port,
 	};
 

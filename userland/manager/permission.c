@@ -8,11 +8,16 @@
 #define ADMINISTRATOR (1u << ACCOUNT_ADMINISTRATOR)
 #define USER (1u << ACCOUNT_USER)
 #define VIEWONLY (1u << ACCOUNT_VIEWONLY)
-#define PERSON (ADMINISTRATOR | USER | VIEWONLY)
+#define KEEPER (1u << ACCOUNT_KEEPER)
+#define GUEST (ADMINISTRATOR | USER | VIEWONLY)
+#define PERSON (GUEST | KEEPER)
 
 static const unsigned given[PERMISSIONS] = {
-	[PERMISSION_STATE] = ANY | PERSON, [PERMISSION_COME] = ANY | PERSON,	[PERMISSION_LEAVE] = PERSON,
-	[PERMISSION_OPEN] = PERSON,	   [PERMISSION_MANAGE] = ADMINISTRATOR,
+	[PERMISSION_STATE] = ANY | PERSON,
+	[PERMISSION_COME] = ANY | PERSON,
+	[PERMISSION_LEAVE] = PERSON,
+	[PERMISSION_OPEN] = GUEST,
+	[PERMISSION_MANAGE] = ADMINISTRATOR | KEEPER,
 };
 
 bool permission_given(enum permission permission, enum account_type type)
@@ -29,6 +34,8 @@ unsigned permission_rights(enum account_type type, bool listed)
 		return listed ? TICKET_VIEW | TICKET_CONTROL | TICKET_MEDIA | TICKET_POWER : 0;
 	case ACCOUNT_VIEWONLY:
 		return listed ? TICKET_VIEW : 0;
+	default: /* the keeper manages, and opens none */
+		break;
 	}
 	return 0;
 }

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real Manager and a real directory (slapd): people are imported from it, and it checks their passwords. Whatever is
+wrong with its answer, its certificate or its being there, nobody is lost and nobody let in.
+"""
+
+import copy
+import signal
+
+import jsonschema
+
+from authority import DAY, Authority, now, pem
+from case import check, equal
+from directory import GROUPS, PEOPLE, READER, SUFFIX, Directory, group, person
+from manager import ADMIN, ADMIN_PASSWORD, Person
+from test_manager import SPEC, Wire, adopted, as_the_file_says
+from test_permission import SECRET, add_user, log_in
+
+FEW = [person(name) for name in ("ann", "bob", "eve")]
+
+
+def directory(wire, entries, **options):
+    return wire.stack.enter_context(Directory(*wire.space(), entries, **options))
+
+
+def asked(admin, what):
+    """The answer to a preview or an import."""
+    status, answer = admin.ask("POST", f"directory/{what}")
+    equal(status, 200, str(answer))
+    jsonschema.validate(answer, {"components": SPEC["components"], "$ref": "#/components/schemas/Import"})
+    return answer
+
+
+def lists(answer):
+    return {name: answer[name] for name in ("added", "changed", "gone", "taken", "odd") if answer[name]}
+
+
+def set_up(admin, place, **changes):
+    equal(admin.ask("PUT", "directory", place.settings(**changes)), (204, None))
+
+
+def imported(wire, entries=FEW, **options):
+    """(administrator, directory) with its people imported."""
+    admin, place = wire.manager().claimed(), directory(wire, entries, **options)
+    set_up(admin, place)
+    equal(lists(asked(admin, "import")), {"added": [fields["uid"] for _, fields in entries]})
+    return admin, place
+
+
+def users(admin):
+    return {user["name"]: user for user in admin.ask("GET", "users")[1]["users"]}
+
+
+def try_login(manager, name, password):
+    return Person(manager).ask("POST", "login", {"user": name, "password": password})
+
+
+def go_external(admin):
+    """The keeper, logged in anew."""
+    equal(admin.ask("PUT", "directory/mode", {"mode": "external"}), (204, None))
+    equal(admin.ask("GET", "account")[0], 401, "a log-in of before")
+    return log_in(admin.place, ADMIN, ADMIN_PASSWORD)
+
+
+def test_imports_a_thousand():
+    """By pages, first as a look that writes nothing; again, and nothing changes."""
+    names = [f"user{number:04}" for number in range(1000)]
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, [person(name) for name in names])
+        set_up(admin, place)
+        seen = asked(admin, "preview")
+        equal((seen["found"], seen["partial"], seen["why"], seen["added"]), (1000, False, "", names))
+        equal(list(users(admin)), [ADMIN], "users after a look")
+        equal(asked(admin, "import"), seen)
+        everybody = users(admin)
+        equal(sorted(everybody), sorted([ADMIN, *names]))
+        equal(everybody["user0999"],
+              {"name": "user0999", "type": "user", "imported": True, "gone": False, "active": False})
+        equal(everybody[ADMIN], {"name": ADMIN, "type": "administrator", "imported": False, "gone": False, "active": True})
+        equal(lists(asked(admin, "import")), {})
+        as_the_file_says(admin)
+
+
+def test_chooses_by_base_filter_and_group():
+    entries = [person("ann", title="boss"), person("bob"), person("eve", title="boss"),
+               group("bosses", [f"CN=ANN, {PEOPLE}", f"cn=nobody,{PEOPLE}"]),
+               (f"cn=unix,{GROUPS}", {"objectClass": "posixGroup", "cn": "unix", "gidNumber": 7, "memberUid": ["bob", "eve"]})]
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, entries)
+        for changes, names in (({}, ["ann", "bob", "eve"]), ({"base": SUFFIX}, ["ann", "bob", "eve"]),
+                               ({"filter": "(title=boss)"}, ["ann", "eve"]), ({"base": f"cn=bob,{PEOPLE}"}, ["bob"]),
+                               ({"group": f"cn=bosses,{GROUPS}"}, ["ann"]), ({"group": f"cn=unix,{GROUPS}"}, ["bob", "eve"]),
+                               ({"group": f"cn=unix,{GROUPS}", "filter": "(title=boss)"}, ["eve"])):
+            set_up(admin, place, **changes)
+            equal(asked(admin, "preview")["added"], names, str(changes))
+        for changes, words in (({"base": f"ou=nowhere,{SUFFIX}"}, "no such base"),
+                               ({"group": f"cn=none,{GROUPS}"}, "cannot be read"),
+                               ({"filter": "(uid=\\zz)"}, "no LDAP filter")):
+            set_up(admin, place, **changes)
+            status, answer = admin.ask("POST", "directory/import")
+            equal(status, 502, str(changes))
+            check(words in answer["error"], answer)
+        # Nobody at all is more likely a slip than a company without people.
+        set_up(admin, place)
+        asked(admin, "import")
+        set_up(admin, place, filter="(title=king)")
+        answer = asked(admin, "import")
+        equal((answer["found"], answer["partial"], lists(answer)), (0, True, {}))
+        check("check base, filter and group" in answer["why"], answer)
+
+
+def test_names_that_cannot_be_taken():
+    """A user of the Manager's own stays so; who has no name, or another's, is told and left."""
+    entries = [person("ann"), person("admin"), person("x y"), person("two", uid=["two", "zwei"]), person("kim"),
+               (f"cn=kim,ou=more,{PEOPLE}", dict(person("kim")[1], uid="KIM"))]
+    entries.insert(0, (f"ou=more,{PEOPLE}", {"objectClass": "organizationalUnit", "ou": "more"}))
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, entries)
+        set_up(admin, place)
+        equal(lists(asked(admin, "import")), {
+            "added": ["ann"], "taken": [ADMIN],
+            "odd": [f"cn=kim,ou=more,{PEOPLE}", f"cn=kim,{PEOPLE}", f"cn=two,{PEOPLE}", f"cn=x y,{PEOPLE}"]})
+        equal(users(admin)[ADMIN]["imported"], False)
+        keeper = go_external(admin)
+        log_in(keeper.place, "ann", "ann's secret")
+        for name in ("kim", "KIM", "two", "*", "ann)(uid=*"):
+            equal(try_login(keeper.place, name, "kim's secret")[0], 401, name)
+        equal(try_login(keeper.place, ADMIN, "admin's secret")[0], 401, "the keeper by the directory's password")
+
+
+def test_groups_become_user_groups():
+    entries = [*FEW, group("night", [f"cn=ann,{PEOPLE}", f"cn=bob,{PEOPLE}"]), group("late", [f"cn=eve,{PEOPLE}"])]
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, entries)
+        add_user(admin, "own", "user")
+        night, day = (admin.ask("POST", "groups", {"name": name, "users": ["own"], "sets": []})[1]["id"]
+                      for name in ("Night", "Day"))
+        mapping = [{"directory": f"cn=night,{GROUPS}", "group": night}, {"directory": f"cn=late,{GROUPS}", "group": night},
+                   {"directory": f"cn=late,{GROUPS}", "group": day}]
+        set_up(admin, place, groups=mapping)
+        asked(admin, "import")
+        members = lambda: {found["id"]: found["users"] for found in admin.ask("GET", "groups")[1]["groups"]}  # noqa: E731
+        equal(members(), {night: ["ann", "bob", "eve", "own"], day: ["eve", "own"]})
+        place.again([*FEW, group("night", [f"cn=ann,{PEOPLE}"]), group("late", [f"cn=bob,{PEOPLE}"])])
+        equal(lists(asked(admin, "preview")), {"changed": ["bob", "eve"]})
+        equal(members()[day], ["eve", "own"], "after a look")
+        equal(lists(asked(admin, "import")), {"changed": ["bob", "eve"]})
+        equal(members(), {night: ["ann", "bob", "own"], day: ["bob", "own"]})
+        # What is not there any more is no empty group.
+        place.again([*FEW, group("late", [f"cn=bob,{PEOPLE}"])])
+        status, answer = admin.ask("POST", "directory/import")
+        equal(status, 502, str(answer))
+        check("cn=night" in answer["error"], answer)
+        place.again(entries)
+        equal(admin.ask("DELETE", f"groups/{day}"), (204, None))
+        status, answer = admin.ask("POST", "directory/import")
+        equal(status, 409, str(answer))
+        check("does not exist any more" in answer["error"], answer)
+        equal(members(), {night: ["ann", "bob", "own"]})
+
+
+def test_partial_answer_deactivates_nobody():
+    """Ten of thirty by the server's limit: the others stay, and log in once the limit is gone."""
+    entries = [person(f"user{number:02}") for number in range(30)]
+    with Wire() as wire:
+        admin, place = imported(wire, entries)
+        place.limits = f'limits dn.exact="{READER}" size.soft=10 size.hard=10 size.prtotal=10'
+        place.again([*entries[:20], person("late")])
+        answer = asked(admin, "import")
+        equal((answer["partial"], answer["gone"], answer["changed"]), (True, [], []))
+        check("size limit" in answer["why"] and answer["found"] < 21, answer)
+        check(not any(user["gone"] for user in users(admin).values()), "somebody is gone")
+        what = [event["text"] for event in admin.ask("GET", "audit")[1]["events"] if event["what"] == "import"]
+        check("partial: The directory stopped at its size limit" in what[0], what)
+        place.limits = ""
+        place.again()
+        equal(lists(asked(admin, "import")), {"added": ["late"], "gone": [f"user{number:02}" for number in range(20, 30)]})
+
+
+def refused(admin, words):
+    """Neither a look, nor an import, nor the mode: and each says why."""
+    for method, path, body in (("POST", "directory/preview", None), ("POST", "directory/import", None),
+                               ("PUT", "directory/mode", {"mode": "external"})):
+        status, answer = admin.ask(method, path, body)
+        equal(status, 502, f"{path}: {answer}")
+        check(words in answer["error"], f"{path}: {answer}")
+    equal(admin.ask("GET", "directory")[1]["mode"], "local")
+
+
+def test_certificates():
+    """By StartTLS and by LDAPS: only that of the right authority, for that name, at that time."""
+    other = Authority("Somebody else")
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, FEW)
+        wrong = {"ca": pem(other.certificate)}
+        for scheme in ("ldap", "ldaps"):
+            url = {"url": f"{scheme}://{place.address}"}
+            set_up(admin, place, **url)
+            equal(asked(admin, "preview")["added"], ["ann", "bob", "eve"])
+            set_up(admin, place, **url, **wrong)
+            refused(admin, "an authority that is not in the settings")
+            check("Directory's authority" in admin.ask("POST", "directory/preview")[1]["error"], "its name")
+            set_up(admin, place, **url, ca=wrong["ca"] + pem(place.authority.certificate))
+            equal(asked(admin, "preview")["added"], ["ann", "bob", "eve"])
+        for names, changes, words in ((["directory.example.org"], {}, "for other names (directory.example.org)"),
+                                      (["10.9.9.9"], {}, "for other names"),
+                                      (None, {"end": now() - DAY / 2}, "has expired"),
+                                      (None, {"start": now() + DAY}, "not valid yet")):
+            place.certify(names or [place.address], **changes)
+            place.again()
+            for scheme in ("ldap", "ldaps"):
+                set_up(admin, place, url=f"{scheme}://{place.address}")
+                refused(admin, words)
+
+
+def test_old_tls_and_none():
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, FEW, tls="TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.1")
+        for scheme in ("ldap", "ldaps"):
+            set_up(admin, place, url=f"{scheme}://{place.address}")
+            refused(admin, "TLS 1.2 or newer cannot be agreed")
+        place.tls = ""
+        place.again()
+        # LDAPS at the port of StartTLS, and the other way round.
+        for url in (f"ldaps://{place.address}:389", f"ldap://{place.address}:636"):
+            set_up(admin, place, url=url)
+            refused(admin, "it cannot be reached")
+        set_up(admin, place, url=f"ldap://{place.address}:390")
+        refused(admin, "it cannot be reached")
+        for change in ({"bind_password": "wrong"}, {"bind_dn": f"cn=none,{SUFFIX}"}):
+            set_up(admin, place, **change)
+            refused(admin, "does not take this Manager's own name and password")
+
+
+def test_external_mode():
+    """Who may log in and do what, in each mode; it holds over a restart; and the way back."""
+    with Wire() as wire:
+        admin, place = imported(wire)
+        manager = admin.place
+        device = wire.device()
+        found = adopted(admin)
+        equal(admin.ask("POST", f"targets/{found['id']}/ticket")[0], 200)
+        racks = admin.ask("POST", "sets", {"name": "Racks", "targets": [found["id"]]})[1]["id"]
+        equal(admin.ask("POST", "groups", {"name": "All", "users": ["ann"], "sets": [racks]})[0], 200)
+        own = add_user(admin, "own", "administrator")
+        equal(try_login(manager, "ann", "ann's secret")[0], 401, "in Local mode")
+        equal(admin.ask("PUT", "directory/mode", {"mode": "local"}), (204, None), "what it is already")
+        admin, own = log_in(manager, ADMIN, ADMIN_PASSWORD), log_in(manager, "own")
+        keeper = go_external(admin)
+        equal(own.ask("GET", "account")[0], 401, "another's log-in of before")
+        for _ in range(2):
+            equal(keeper.ask("GET", "account"), (200, {"user": ADMIN, "type": "administrator", "opens": False}))
+            equal({name: user["active"] for name, user in users(keeper).items()},
+                  {ADMIN: True, "own": False, "ann": True, "bob": True, "eve": True})
+            status, answer = keeper.ask("POST", f"targets/{found['id']}/ticket")
+            equal(status, 403, str(answer))
+            check("open no Targets" in answer["error"], answer)
+            equal(keeper.ask("GET", "targets")[0], 403)
+            equal(keeper.ask("GET", "devices")[0], 200)
+            ann = log_in(manager, "ann", "ann's secret")
+            equal(ann.ask("GET", "account"), (200, {"user": "ann", "type": "user", "opens": True}))
+            equal(ann.ask("POST", f"targets/{found['id']}/ticket")[0], 200)
+            equal(ann.ask("GET", "directory")[0], 403)
+            equal(ann.ask("POST", "password", {"old_password": "ann's secret", "new_password": SECRET})[0], 409)
+            for name, password in (("own", SECRET), ("ann", SECRET), ("ann", ""), ("bob", "ann's secret")):
+                status, answer = try_login(manager, name, password)
+                equal(status, 401, f"{name} {password!r} {answer}")
+            manager.stop()
+            manager.start()
+            keeper = log_in(manager, ADMIN, ADMIN_PASSWORD)
+        # The keeper stays what he is; and there is one.
+        for method, path, body in (("DELETE", f"users/{ADMIN}", None), ("PUT", f"users/{ADMIN}/type", {"type": "user"})):
+            status, answer = keeper.ask(method, path, body)
+            equal(status, 409, path)
+            check("go back to Local mode first" in answer["error"], answer)
+        equal(keeper.ask("PUT", "directory/mode", {"mode": "external"})[0], 409, "twice")
+        # The way back, also while the directory is away; an imported user with a password of his own logs in by that.
+        place.stop()
+        equal(keeper.ask("PUT", "users/bob/password", {"password": SECRET}), (204, None))
+        equal(keeper.ask("PUT", "directory/mode", {"mode": "local"}), (204, None))
+        admin = log_in(manager, ADMIN, ADMIN_PASSWORD)
+        log_in(manager, "own")
+        log_in(manager, "bob")
+        equal(try_login(manager, "ann", "ann's secret")[0], 401)
+        equal(admin.ask("POST", f"targets/{found['id']}/ticket")[0], 200)
+        what = [event["text"] for event in admin.ask("GET", "audit")[1]["events"] if event["what"] == "mode"]
+        equal(what, ["local", "external", "local"])
+        del device
+
+
+def test_directory_is_away():
+    """Nobody is let in, it is said why, and it is no guess; the keeper logs in meanwhile."""
+    with Wire() as wire:
+        admin, place = imported(wire)
+        keeper = go_external(admin)
+        manager = keeper.place
+        place.process.signal(signal.SIGSTOP)
+        link = Person(manager).begin("POST", "login", len(b'{"user": "ann", "password": "x"}'))
+        link.send(b'{"user": "ann", "password": "x"}')
+        log_in(manager, ADMIN, ADMIN_PASSWORD)
+        status, answer = Person(manager).end(link)
+        equal(status, 503, str(answer))
+        check("cannot be asked" in answer["error"], answer)
+        status, answer = keeper.ask("POST", "directory/import")
+        equal(status, 502, str(answer))
+        place.process.signal(signal.SIGCONT)
+        log_in(manager, "ann", "ann's secret")
+        place.stop()
+        for name in ["ann", "nobody"] * 5:
+            equal(try_login(manager, name, "ann's secret")[0], 503, name)
+        check(not any(user["gone"] for user in users(keeper).values()), "somebody is gone")
+        place.start()
+        log_in(manager, "ann", "ann's secret")
+
+
+def test_guesses_are_limited():
+    with Wire() as wire:
+        admin, _ = imported(wire)
+        manager = go_external(admin).place
+        for name in ("bob", "nobody"):
+            check(429 in [try_login(manager, name, f"guess {number}")[0] for number in range(9)], f"{name} without a limit")
+
+
+def test_who_is_gone():
+    """He is out at once, though he would be let in by a directory that had him back; and is cleaned out, or comes back."""
+    with Wire() as wire:
+        admin, place = imported(wire)
+        keeper = go_external(admin)
+        manager = keeper.place
+        ann, bob = log_in(manager, "ann", "ann's secret"), log_in(manager, "bob", "bob's secret")
+        place.again(FEW[:1])
+        equal(try_login(manager, "bob", "bob's secret")[0], 401, "before the import that says so")
+        equal(bob.ask("GET", "account")[0], 200)
+        equal(lists(asked(keeper, "import")), {"gone": ["bob", "eve"]})
+        equal((ann.ask("GET", "account")[0], bob.ask("GET", "account")[0]), (200, 401))
+        equal(keeper.ask("GET", "directory")[1]["gone"], ["bob", "eve"])
+        place.again(FEW[:2])
+        equal(try_login(manager, "bob", "bob's secret")[0], 401, "until he is imported again")
+        equal(lists(asked(keeper, "import")), {"changed": ["bob"]})
+        log_in(manager, "bob", "bob's secret")
+        equal(keeper.ask("DELETE", "directory/gone"), (200, {"removed": ["eve"]}))
+        equal(sorted(users(keeper)), [ADMIN, "ann", "bob"])
+        equal(keeper.ask("DELETE", "directory/gone"), (200, {"removed": []}))
+
+
+def test_password_of_the_settings():
+    """It is never shown, and goes to nobody but whom it was given for."""
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, FEW)
+        for path in ("preview", "import"):
+            status, answer = admin.ask("POST", f"directory/{path}")
+            equal((status, answer["error"]), (409, "There are no settings of a directory yet."))
+        for mode in ("external", "local"):
+            equal(admin.ask("PUT", "directory/mode", {"mode": mode})[0], 409)
+        settings = place.settings()
+        equal(admin.ask("PUT", "directory", settings), (204, None))
+        shown = {name: value for name, value in settings.items() if name != "bind_password"}
+        equal(admin.ask("GET", "directory")[1]["settings"], shown)
+        check(settings["bind_password"] not in str(admin.ask("GET", "audit")), "the password in the audit")
+        equal(admin.ask("PUT", "directory", dict(shown, filter="(uid=ann)")), (204, None))
+        equal(asked(admin, "preview")["added"], ["ann"])
+        for change in ({"url": "ldap://10.1.0.99"}, {"bind_dn": f"cn=other,{SUFFIX}"},
+                       {"ca": pem(Authority("x").certificate)}):
+            status, answer = admin.ask("PUT", "directory", dict(shown, **change))
+            equal(status, 400, str(change))
+            check("bind_password" in answer["error"], answer)
+        as_the_file_says(admin)
+        unsound = [("url", "http://x"), ("url", "ldap://"), ("url", "ldap://x:0"), ("url", "ldap://x/dc=org"), ("url", 7),
+                   ("ca", ""), ("ca", "x"), ("ca", shown["ca"].replace("A", "?", 40)), ("bind_dn", ""), ("bind_dn", "x"),
+                   ("bind_password", ""), ("bind_password", "x\0y"), ("bind_password", "x" * 257), ("base", ""), ("base", "dc"),
+                   ("filter", "uid=x"), ("filter", "(uid=x))(uid=*"), ("filter", "((uid=x)"), ("filter", "(" * 1024),
+                   ("group", "x"), ("name_attribute", "uid)"), ("name_attribute", "1"), ("type", "administrator"),
+                   ("groups", {}), ("groups", [{"directory": "x", "group": 1}]), ("groups", [{"directory": PEOPLE, "group": 0}]),
+                   ("groups", [{"directory": PEOPLE, "group": 1}] * 65), ("more", 1)]
+        for name, value in unsound:
+            wrong = dict(copy.deepcopy(settings), **{name: value})
+            equal(admin.ask("PUT", "directory", wrong)[0], 400, f"{name}: {value!r}")
+        equal(admin.ask("PUT", "directory", ["x"])[0], 400)
+        equal(admin.ask("PUT", "directory", dict(settings, ca="x" * 70000))[0], 413)
+        for mode in ("", "External", "both"):
+            equal(admin.ask("PUT", "directory/mode", {"mode": mode})[0], 400)
