@@ -23,6 +23,7 @@
 //   {"do":"goto","url"} {"do":"fill","id","text"} {"do":"push","name"[,"row"]}   any page: the first button
 //                                                   that this stands on, in the row of a table that holds this
 //   {"do":"choose","id","value"} {"do":"check","label"} {"do":"disabled","id"}   a list, a box; -> {"disabled"}
+//   {"do":"fill-labelled","label","text"}           by what the field is called
 //   {"do":"follow","name"}                          likewise, and on in the tab that it opens; the one before is closed
 //   {"do":"await-text","id","text"}                 until the element holds text; "": until it is hidden
 //   {"do":"await-row","row","text"}                 until a table's row that holds row holds text too
@@ -230,6 +231,7 @@ const commands = {
 	check: ({ label }) => page.getByLabel(label, { exact: true }).check(),
 	disabled: async ({ id }) => ({ disabled: await page.isDisabled(`#${id}`) }),
 	fill: ({ id, text }) => page.fill(`#${id}`, text),
+	"fill-labelled": ({ label, text }) => page.getByLabel(label, { exact: true }).first().fill(text),
 	push: ({ name, row }) => (row ? page.getByRole("row").filter({ hasText: row }) : page)
 		.getByRole("button", { name, exact: true }).first().click(),
 	follow: async ({ name, row }) => {

@@ -62,14 +62,14 @@ def go_external(admin):
 
 
 def test_imports_a_thousand():
-    """By pages, first as a look that writes nothing; again, and nothing changes."""
+    """By pages, first as a preview, which writes nothing; again, and nothing changes."""
     names = [f"user{number:04}" for number in range(1000)]
     with Wire() as wire:
         admin, place = wire.manager().claimed(), directory(wire, [person(name) for name in names])
         set_up(admin, place)
         seen = asked(admin, "preview")
         equal((seen["found"], seen["partial"], seen["why"], seen["added"]), (1000, False, "", names))
-        equal(list(users(admin)), [ADMIN], "users after a look")
+        equal(list(users(admin)), [ADMIN], "users after a preview")
         equal(asked(admin, "import"), seen)
         everybody = users(admin)
         equal(sorted(everybody), sorted([ADMIN, *names]))
@@ -142,7 +142,7 @@ def test_groups_become_user_groups():
         equal(members(), {night: ["ann", "bob", "eve", "own"], day: ["eve", "own"]})
         place.again([*FEW, group("night", [f"cn=ann,{PEOPLE}"]), group("late", [f"cn=bob,{PEOPLE}"])])
         equal(lists(asked(admin, "preview")), {"changed": ["bob", "eve"]})
-        equal(members()[day], ["eve", "own"], "after a look")
+        equal(members()[day], ["eve", "own"], "after a preview")
         equal(lists(asked(admin, "import")), {"changed": ["bob", "eve"]})
         equal(members(), {night: ["ann", "bob", "own"], day: ["bob", "own"]})
         # What is not there any more is no empty group.
@@ -177,7 +177,7 @@ def test_partial_answer_deactivates_nobody():
 
 
 def refused(admin, words):
-    """Neither a look, nor an import, nor the mode: and each says why."""
+    """Neither a preview, nor an import, nor the mode: and each says why."""
     for method, path, body in (("POST", "directory/preview", None), ("POST", "directory/import", None),
                                ("PUT", "directory/mode", {"mode": "external"})):
         status, answer = admin.ask(method, path, body)

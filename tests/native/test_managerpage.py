@@ -7,6 +7,7 @@ import json
 import os
 
 from case import BUILD, TOP, Process, check, equal
+from directory import GROUPS, PEOPLE, Directory, group, person
 from manager import ADMIN, ADMIN_PASSWORD
 from test_manager import Wire, adopted
 from test_permission import SECRET, add_user
@@ -155,6 +156,69 @@ def test_view_only_and_disconnected():
             page.do("await-overlay", text=f"disconnected by {ADMIN}")
             page.do("shot", file=os.path.join(SHOTS, "device-disconnected.png"))
             other.do("await-row", row="left", text="Idle")
+
+
+def test_a_directory():
+    """Set up, previewed, imported, and made to check passwords, by the page alone; and back."""
+    os.makedirs(SHOTS, exist_ok=True)
+    names = [f"user{number:03}" for number in range(120)]
+    with Wire() as wire:
+        manager = wire.manager()
+        admin = manager.claimed()
+        equal(admin.ask("POST", "groups", {"name": "Night shift", "users": [], "sets": []})[0], 200)
+        people = [f"cn={name},{PEOPLE}" for name in names]
+        place = wire.stack.enter_context(Directory(*wire.space(), [*map(person, names), group("night", people[:7])]))
+        settings = place.settings()
+        with Page(manager) as page:
+            log_in(page, ADMIN, ADMIN_PASSWORD)
+            page.do("errors")
+            page.do("press", id="go-directory")
+            page.do("await-text", id="directory-mode", text="This Manager checks passwords")
+            equal(page.do("disabled", id="directory-go"), {"disabled": True})
+            for name in ("url", "bind_dn", "bind_password", "base", "filter", "name_attribute", "ca"):
+                page.do("fill", id=f"directory-{name}", text=settings[name] if name != "filter" else "uid=*")
+            page.do("push", name="Save")
+            page.do("await-text", id="directory-said", text="must be one LDAP filter")
+            page.do("errors")
+            page.do("fill", id="directory-filter", text=settings["filter"])
+            page.do("press", id="directory-add")
+            page.do("fill-labelled", label="Group of the directory", text=f"cn=night,{GROUPS}")
+            page.do("push", name="Save")
+            page.do("await-text", id="directory-said", text="Saved.")
+            equal(page.do("axe")["wrong"], [], "the directory's page")
+            page.do("press", id="directory-preview")
+            page.do("await-text", id="directory-answer", text="nothing is changed yet")
+            page.do("await-text", id="directory-answer", text="New: 120")
+            page.shots("manager-directory")
+            page.do("press", id="directory-import")
+            page.do("await-text", id="directory-answer", text="120 found, imported")
+            page.do("await-text", id="directory-count", text="120 imported, 0 of them gone")
+            equal(admin.ask("GET", "groups")[1]["groups"][0]["users"], names[:7])
+            page.do("press", id="directory-go")
+            page.do("press", id="ask-go")
+            log_in(page, names[0], f"{names[0]}'s secret")
+            page.do("await-text", id="go-directory", text="")
+            page.do("press", id="log-out")
+            log_in(page, ADMIN, ADMIN_PASSWORD)
+            page.do("errors")
+            page.do("await-text", id="go-targets", text="")
+            page.do("press", id="go-directory")
+            page.do("await-text", id="directory-mode", text=f"{ADMIN} alone logs in by one of this Manager")
+            place.again([person(name) for name in names[:100]] + [group("night", people[:7])])
+            page.do("press", id="directory-import")
+            page.do("await-text", id="directory-answer", text="Gone: 20")
+            page.do("press", id="directory-clean")
+            page.do("press", id="ask-go")
+            page.do("await-text", id="directory-count", text="100 imported, 0 of them gone")
+            equal(page.do("errors")["errors"], [])
+            place.stop()
+            page.do("press", id="directory-preview")
+            page.do("await-text", id="directory-answer", text="it cannot be reached")
+            page.do("press", id="directory-go")
+            page.do("press", id="ask-go")
+            log_in(page, ADMIN, ADMIN_PASSWORD)
+            page.do("press", id="go-users")
+            page.do("await-row", row=names[0], text="cannot log in now")
 
 
 def test_nothing_keeps_people_out():

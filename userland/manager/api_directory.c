@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The directory, for administrators: its settings, the import and the look at it, the mode, and who is gone. */
+/* The directory, for administrators: its settings, the import and its preview, the mode, and who is gone. */
 #include "manager/api_parts.h"
 
 #include <stdio.h>
@@ -175,7 +175,7 @@ void api_run_put_directory(struct api *api, struct web_request *request)
 	api_call_free(call);
 }
 
-/* ---- an import, and the look at one ---- */
+/* ---- an import, and its preview ---- */
 
 static void ask_all(struct job *job)
 {

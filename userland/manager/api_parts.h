@@ -64,7 +64,7 @@ struct call {
 	struct directory_answer answer;
 	enum directory_result asked;
 	char why[DIRECTORY_WHY_SIZE];
-	bool writes; /* an import, and not the look at one */
+	bool writes; /* an import, and not its preview */
 	/* of groups and sets */
 	int64_t number; /* 0: a new one */
 	enum store_put put;

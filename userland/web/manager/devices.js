@@ -19,6 +19,7 @@ const STATES = {
 };
 
 const at = (id) => document.getElementById(id);
+let opens = true; // the keeper of External Authentication mode opens no Targets
 
 function stateOf(device) {
 	const [text, colour] = STATES[device.state] || [device.state, ""];
@@ -54,7 +55,7 @@ function addRow(device) {
 	cell(row, addressOf(device));
 	cell(row, device.firmware || "");
 	cell(row, device.id.slice(0, SHORT_ID)).className = "hash";
-	if (device.state === "adopted")
+	if (device.state === "adopted" && opens)
 		last.push(button("Open", () => openTarget(device.id)));
 	if (action)
 		last.push(button(action, () => (action === "Adopt" ? askToAdopt(device) : askToRelease(device))));
@@ -109,7 +110,10 @@ function askToRelease(device) {
 
 const poll = new Poll(fleet.devices, show);
 
-export const open = (lost) => poll.start(lost);
+export async function open(lost, account) {
+	opens = account.opens;
+	await poll.start(lost);
+}
 
 export function close() {
 	poll.stop();

@@ -22,3 +22,10 @@ export const put = (what, id, body) => (id ? call("PUT", `${what}/${id}`, body) 
 export const remove = (what, id) => call("DELETE", `${what}/${id}`);
 export const endSessions = (id) => call("DELETE", `targets/${id}/sessions`);
 export const release = (id) => call("DELETE", `devices/${id}/adoption`);
+export const directory = () => call("GET", "directory");
+export const setDirectory = (settings) => call("PUT", "directory", settings);
+// mode: local or external
+export const setMode = (mode) => call("PUT", "directory/mode", { mode });
+export const preview = () => call("POST", "directory/preview");
+export const importUsers = () => call("POST", "directory/import");
+export const removeGone = () => call("DELETE", "directory/gone");

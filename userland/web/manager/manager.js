@@ -4,13 +4,14 @@
 import * as api from "./api.js";
 import * as devices from "./devices.js";
 import { ask, closeDialogs } from "./dialog.js";
+import * as directory from "./directory.js";
 import * as fleet from "./fleet.js";
 import { hideGate, showGate } from "./gate.js";
 import * as targets from "./targets.js";
 import * as users from "./users.js";
 
 const SOON_MS = 3000;
-const PAGES = { targets, devices, users };
+const PAGES = { targets, devices, users, directory };
 
 const at = (id) => document.getElementById(id);
 let current = null;
@@ -23,7 +24,7 @@ function leave() {
 	at("manager").hidden = true;
 }
 
-async function go(name, type) {
+async function go(name, account) {
 	if (current)
 		PAGES[current].close();
 	current = name;
@@ -35,20 +36,21 @@ async function go(name, type) {
 			at(`go-${page}`).removeAttribute("aria-current");
 	}
 	at("notice").textContent = "";
-	await PAGES[name].open(choose, type);
+	await PAGES[name].open(choose, account);
 }
 
 async function choose() {
 	try {
-		const { user, type } = await fleet.account();
-		const administrator = type === "administrator";
+		const account = await fleet.account();
+		const administrator = account.type === "administrator";
 
-		at("who").textContent = user;
-		at("go-devices").hidden = at("go-users").hidden = !administrator;
+		at("who").textContent = account.user;
+		at("go-devices").hidden = at("go-users").hidden = at("go-directory").hidden = !administrator;
+		at("go-targets").hidden = !account.opens;
 		at("manager").hidden = false;
 		for (const name of Object.keys(PAGES))
-			at(`go-${name}`).onclick = () => go(name, type).catch(choose);
-		await go(administrator ? "devices" : "targets", type);
+			at(`go-${name}`).onclick = () => go(name, account).catch(choose);
+		await go(administrator ? "devices" : "targets", account);
 		hideGate();
 	} catch (error) {
 		leave();

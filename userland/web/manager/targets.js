@@ -68,8 +68,8 @@ function show({ targets }) {
 
 const poll = new Poll(fleet.targets, show);
 
-export async function open(lost, type) {
-	administrator = type === "administrator";
+export async function open(lost, account) {
+	administrator = account.type === "administrator";
 	await poll.start(lost);
 }
 

@@ -40,11 +40,21 @@ function confirm(title, text, act) {
 	ask({ title, text, go: "Remove", fields: [], act: () => doing(act) });
 }
 
+function standing(user) {
+	const words = [];
+
+	if (user.imported)
+		words.push(user.gone ? "gone from the directory" : "from the directory");
+	if (!user.active)
+		words.push("cannot log in now");
+	return words.join(", ");
+}
+
 function addUserRow(user) {
 	const row = at("user-list").insertRow();
 
 	cell(row, user.name);
-	cell(row, TYPES.find(([type]) => type === user.type)[1]);
+	cell(row, TYPES.find(([type]) => type === user.type)[1], standing(user));
 	row.insertCell().append(
 		button("Type", () => ask({
 			title: `What ${user.name} is`,
