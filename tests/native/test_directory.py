@@ -3,8 +3,11 @@
 wrong with its answer, its certificate or its being there, nobody is lost and nobody let in.
 """
 
+import contextlib
 import copy
 import signal
+import socket
+import threading
 
 import jsonschema
 
@@ -231,6 +234,60 @@ def test_old_tls_and_none():
             refused(admin, "does not take this Manager's own name and password")
 
 
+class Hostile:
+    """In the place of a directory: answers the first message of each connection with this, and no other. `with` it."""
+
+    def __init__(self, space, answer):
+        self.answer, self.heard = answer, []
+        self.listener = space.open(socket.AF_INET, socket.SOCK_STREAM)
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen()
+        self.listener.settimeout(None)
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                link, _ = self.listener.accept()
+                with link, contextlib.suppress(ConnectionError):
+                    self.heard.append(link.recv(4096))
+                    link.sendall(self.answer)
+                    while more := link.recv(4096):
+                        self.heard.append(more)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+
+
+START_TLS = b"1.3.6.1.4.1.1466.20037"
+
+
+def test_hostile_directory():
+    """No StartTLS, half an answer, one of 2 GiB, none that is LDAP: it is said soon, and no password was sent."""
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, FEW)
+        refusal = bytes.fromhex("300c02010178070a010204000400")
+        for answer, words in ((refusal, "StartTLS"), (refusal[:9], "Timed out"), (b"0\x84\x7f\xff\xff\xff" + refusal[2:], ""),
+                              (b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9, ""), (b"", "Timed out")):
+            with Hostile(admin.place.space, answer) as hostile:
+                set_up(admin, place, url=f"ldap://127.0.0.1:{hostile.port}")
+                status, said = admin.ask("POST", "directory/preview")
+                equal(status, 502, str(said))
+                check(words in said["error"], said)
+                heard = b"".join(hostile.heard)
+                check(START_TLS in heard and READER.encode() not in heard, heard)
+        # It is there again, for what comes after.
+        set_up(admin, place)
+        equal(asked(admin, "preview")["added"], ["ann", "bob", "eve"])
+
+
 def test_external_mode():
     """Who may log in and do what, in each mode; it holds over a restart; and the way back."""
     with Wire() as wire:
@@ -243,8 +300,7 @@ def test_external_mode():
         equal(admin.ask("POST", "groups", {"name": "All", "users": ["ann"], "sets": [racks]})[0], 200)
         own = add_user(admin, "own", "administrator")
         equal(try_login(manager, "ann", "ann's secret")[0], 401, "in Local mode")
-        equal(admin.ask("PUT", "directory/mode", {"mode": "local"}), (204, None), "what it is already")
-        admin, own = log_in(manager, ADMIN, ADMIN_PASSWORD), log_in(manager, "own")
+        equal(admin.ask("PUT", "directory/mode", {"mode": "local"})[0], 409, "what it is already")
         keeper = go_external(admin)
         equal(own.ask("GET", "account")[0], 401, "another's log-in of before")
         for _ in range(2):
@@ -273,6 +329,13 @@ def test_external_mode():
             equal(status, 409, path)
             check("go back to Local mode first" in answer["error"], answer)
         equal(keeper.ask("PUT", "directory/mode", {"mode": "external"})[0], 409, "twice")
+        # An imported administrator takes it from nobody, also with a password of his own.
+        equal(keeper.ask("PUT", "users/eve/type", {"type": "administrator"}), (204, None))
+        equal(keeper.ask("PUT", "users/eve/password", {"password": SECRET}), (204, None))
+        eve = log_in(manager, "eve", "eve's secret")
+        equal(eve.ask("GET", "users")[0], 200)
+        equal(eve.ask("PUT", "directory/mode", {"mode": "external"})[0], 409)
+        equal(eve.ask("GET", "directory")[1]["keeper"], ADMIN)
         # The way back, also while the directory is away; an imported user with a password of his own logs in by that.
         place.stop()
         equal(keeper.ask("PUT", "users/bob/password", {"password": SECRET}), (204, None))
@@ -283,7 +346,7 @@ def test_external_mode():
         equal(try_login(manager, "ann", "ann's secret")[0], 401)
         equal(admin.ask("POST", f"targets/{found['id']}/ticket")[0], 200)
         what = [event["text"] for event in admin.ask("GET", "audit")[1]["events"] if event["what"] == "mode"]
-        equal(what, ["local", "external", "local"])
+        equal(what, ["local", "external"])
         del device
 
 

@@ -313,12 +313,16 @@ static void test_keeper(void **state)
 	expect_directory("{\"a\": 1}", "ann");
 	/* The other one with a password makes her not the last: but she is the keeper. */
 	assert_int_equal(store_add_user(store, &own, &done), 0);
+	assert_int_equal(store_set_keeper(store, "own", &done), 0);
+	assert_false(done);
 	assert_int_equal(store_remove_user(store, "ann", &done), 0);
 	assert_false(done);
 	assert_int_equal(store_set_user_type(store, "ann", "user", &done), 0);
 	assert_false(done);
 	assert_int_equal(store_set_keeper(store, "", &done), 0);
 	assert_true(done);
+	assert_int_equal(store_set_keeper(store, "", &done), 0);
+	assert_false(done);
 	assert_int_equal(store_remove_user(store, "ann", &done), 0);
 	assert_true(done);
 	/* Whom the directory alone could let in is no other administrator. */

@@ -11,6 +11,7 @@
 #include "manager/directory_plan.h"
 
 #define NO_SETTINGS "There are no settings of a directory yet."
+#define NOT_EXTERNAL "External Authentication mode is on already, or you have no password at this Manager."
 #define NOT_READ "It cannot be read: the Manager's log says why."
 #define NOT_STORED "It could not be stored: the Manager's log says why."
 
@@ -440,7 +441,7 @@ static void mode_set(struct call *call, struct web_request *request)
 	if (call->error)
 		web_error(request, 500, NOT_STORED);
 	else if (!call->changed)
-		web_error(request, 409, NO_SETTINGS);
+		web_error(request, 409, *call->whom ? NOT_EXTERNAL : "Local mode is on already.");
 	else
 		web_answer(request, 204, NULL);
 }
@@ -475,7 +476,7 @@ void api_run_mode(struct api *api, struct web_request *request)
 	if (!external && strcmp(call->fields[0], "local")) {
 		web_error(request, 400, "The mode is local or external.");
 	} else if (external && call->type != ACCOUNT_ADMINISTRATOR) {
-		web_error(request, 409, "External Authentication mode is on already.");
+		web_error(request, 409, NOT_EXTERNAL);
 	} else if (external) {
 		memcpy(call->whom, call->user, sizeof(call->whom));
 		call->run = probe;

@@ -355,8 +355,14 @@ static bool read_groups(struct reading *reading)
 	const struct directory_settings *settings = reading->settings;
 	bool good = !*settings->group || read_group(reading, settings->group, -1);
 
-	for (unsigned i = 0; good && i < settings->group_count; i++)
-		good = read_group(reading, settings->groups[i].dn, (int)i);
+	for (unsigned i = 0; good && i < settings->group_count; i++) {
+		good = loop_now_ns() < reading->end_ns + DIRECTORY_READ_S * SECOND_NS;
+		if (good)
+			good = read_group(reading, settings->groups[i].dn, (int)i);
+		else
+			directory_link_fail(&reading->link, "its groups were not read within two minutes",
+					    LDAP_TIMEOUT);
+	}
 	return good;
 }
 

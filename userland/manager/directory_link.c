@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -15,6 +16,7 @@
 #include "manager/text.h"
 
 #define NAMES_SIZE 128
+#define MESSAGE_MAX (16u << 20) /* bytes: a group of very many */
 /* GnuTLS's own words (gnutls_priority_init(3)). */
 #define GNUTLS_VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -40,7 +42,31 @@ enum directory_result directory_link_fail(struct directory_link *link, const cha
 	return DIRECTORY_FAILED;
 }
 
-/* ---- TLS ---- */
+/* ---- connecting ---- */
+
+/* libldap bounds the wait for a message's first byte, and would wait for the others, of any number, for ever. */
+static int bound(LDAP *ldap, Sockbuf *buffer, LDAPURLDesc *server, struct sockaddr *address,
+		 struct ldap_conncb *callback)
+{
+	const struct timeval wait = { .tv_sec = DIRECTORY_WAIT_S };
+	ber_len_t most = MESSAGE_MAX;
+	ber_socket_t fd = -1;
+
+	(void)ldap, (void)server, (void)address, (void)callback;
+	return ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd) != 1 ||
+			       setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ||
+			       setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ||
+			       ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &most) != 1 ?
+		       -1 :
+		       0;
+}
+
+static void unbound(LDAP *ldap, Sockbuf *buffer, struct ldap_conncb *callback)
+{
+	(void)ldap, (void)buffer, (void)callback;
+}
+
+static struct ldap_conncb bounds = { .lc_add = bound, .lc_del = unbound };
 
 static bool is_gnutls(void)
 {
@@ -81,6 +107,7 @@ static int connect_to(LDAP **ldap, const struct directory_settings *settings, co
 	    ldap_set_option(*ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) != LDAP_OPT_SUCCESS ||
 	    ldap_set_option(*ldap, LDAP_OPT_NETWORK_TIMEOUT, &wait) != LDAP_OPT_SUCCESS ||
 	    ldap_set_option(*ldap, LDAP_OPT_TIMEOUT, &wait) != LDAP_OPT_SUCCESS ||
+	    ldap_set_option(*ldap, LDAP_OPT_CONNECT_CB, &bounds) != LDAP_OPT_SUCCESS ||
 	    !set_up_tls(*ldap, ca_file, require))
 		return LDAP_LOCAL_ERROR;
 	return settings->ldaps ? ldap_connect(*ldap) : ldap_start_tls_s(*ldap, NULL, NULL);

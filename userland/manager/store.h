@@ -111,7 +111,8 @@ int store_put_settings(struct store *store, const char *wanted, int64_t *revisio
  * Authentication mode checks here, "" in Local mode. Both malloc'd; settings hold a password: wipe them. */
 int store_directory(struct store *store, char **settings, char **keeper);
 int store_put_directory(struct store *store, const char *settings);
-/* "": Local mode. false: there are no settings, or he is no administrator with a password. */
+/* "": Local mode. false: it is on already, or External Authentication mode is, or there are no settings, or he is no
+ * administrator with a password. */
 int store_set_keeper(struct store *store, const char *name, bool *changed);
 
 /* What an import does to one user. */

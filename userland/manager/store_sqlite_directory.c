@@ -49,10 +49,11 @@ int store_put_directory(struct store *store, const char *settings)
 
 int store_set_keeper(struct store *store, const char *name, bool *changed)
 {
-	return sql_change(store, "change the mode", changed,
-			  "UPDATE directory SET keeper = ?1 WHERE ?1 = '' OR EXISTS (SELECT 1 FROM users "
-			  "WHERE name = ?1 AND type = 'administrator' AND hash <> '')",
-			  "s", name);
+	return sql_change(
+		store, "change the mode", changed,
+		"UPDATE directory SET keeper = ?1 WHERE (keeper <> '' AND ?1 = '') OR (keeper = '' AND "
+		"EXISTS (SELECT 1 FROM users WHERE name = ?1 AND type = 'administrator' AND hash <> ''))",
+		"s", name);
 }
 
 /* ---- an import ---- */
