@@ -123,7 +123,7 @@ class Directory:
                       f"TLSCertificateFile {self.dir}/slapd.crt\nTLSCertificateKeyFile {self.dir}/slapd.key\n{self.tls}\n"
                       f"sizelimit unlimited\n"
                       # A bind without a password succeeds, as with servers that are too kind (RFC 4513 section 5.1.2).
-                      f"allow bind_anon_cred\n"
+                      f"allow bind_anon_dn\n"
                       f"database mdb\nsuffix {SUFFIX}\nrootdn cn=root,{SUFFIX}\ndirectory {self.dir}/db\n"
                       f"index uid,objectClass eq\n{self.limits}\n"
                       # Without TLS nobody is let in, and nobody reads without a name.

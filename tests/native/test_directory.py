@@ -7,6 +7,7 @@ import contextlib
 import copy
 import signal
 import socket
+import ssl
 import threading
 
 import jsonschema
@@ -235,10 +236,15 @@ def test_old_tls_and_none():
 
 
 class Hostile:
-    """In the place of a directory: answers the first message of each connection with this, and no other. `with` it."""
+    """In the place of a directory: answers the first message of each connection with this, and no other. `with` it.
+    tls: the key and certificate that it has, for ldaps; of its answer's only record then half is sent."""
 
-    def __init__(self, space, answer):
+    def __init__(self, space, answer, tls=None):
         self.answer, self.heard = answer, []
+        self.tls = None
+        if tls:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*tls)
         self.listener = space.open(socket.AF_INET, socket.SOCK_STREAM)
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen()
@@ -252,10 +258,29 @@ class Hostile:
             while True:
                 link, _ = self.listener.accept()
                 with link, contextlib.suppress(ConnectionError):
-                    self.heard.append(link.recv(4096))
-                    link.sendall(self.answer)
+                    if self.tls:
+                        self.half_a_record(link)
+                    else:
+                        self.heard.append(link.recv(4096))
+                        link.sendall(self.answer)
                     while more := link.recv(4096):
                         self.heard.append(more)
+
+    def half_a_record(self, link):
+        coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.tls.wrap_bio(coming, going, server_side=True)
+        for act in tls.do_handshake, lambda: self.heard.append(tls.read(4096)), lambda: tls.write(self.answer):
+            while True:
+                try:
+                    act()
+                    break
+                except ssl.SSLWantReadError:
+                    link.sendall(going.read())
+                    if not (more := link.recv(4096)):
+                        return
+                    coming.write(more)
+        record = going.read()
+        link.sendall(record[:len(record) // 2])
 
     def __enter__(self):
         return self
@@ -270,11 +295,12 @@ START_TLS = b"1.3.6.1.4.1.1466.20037"
 
 
 def test_hostile_directory():
-    """No StartTLS, half an answer, one of 2 GiB, none that is LDAP: it is said soon, and no password was sent."""
+    """No StartTLS, half an answer, one of 2 GiB, none that is LDAP: it is said soon, and no password was sent. And half a
+    record of TLS."""
     with Wire() as wire:
         admin, place = wire.manager().claimed(), directory(wire, FEW)
         refusal = bytes.fromhex("300c02010178070a010204000400")
-        for answer, words in ((refusal, "StartTLS"), (refusal[:9], "Timed out"), (b"0\x84\x7f\xff\xff\xff" + refusal[2:], ""),
+        for answer, words in ((refusal, "StartTLS"), (refusal[:9], "Timed out"), (b"0\x84\x7f\xff\xff\xff" + refusal[2:], "Can't contact"),
                               (b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9, ""), (b"", "Timed out")):
             with Hostile(admin.place.space, answer) as hostile:
                 set_up(admin, place, url=f"ldap://127.0.0.1:{hostile.port}")
@@ -283,6 +309,13 @@ def test_hostile_directory():
                 check(words in said["error"], said)
                 heard = b"".join(hostile.heard)
                 check(START_TLS in heard and READER.encode() not in heard, heard)
+        place.certify(["127.0.0.1"])
+        with Hostile(admin.place.space, bytes(1000), (place.path("slapd.crt"), place.path("slapd.key"))) as hostile:
+            set_up(admin, place, url=f"ldaps://127.0.0.1:{hostile.port}")
+            status, said = admin.ask("POST", "directory/preview")
+            equal(status, 502, str(said))
+            check("it does not answer a bind: Timed out" in said["error"], said)
+            check(READER.encode() in hostile.heard[0], hostile.heard)
         # It is there again, for what comes after.
         set_up(admin, place)
         equal(asked(admin, "preview")["added"], ["ann", "bob", "eve"])
@@ -340,6 +373,8 @@ def test_external_mode():
         place.stop()
         equal(keeper.ask("PUT", "users/bob/password", {"password": SECRET}), (204, None))
         equal(keeper.ask("PUT", "directory/mode", {"mode": "local"}), (204, None))
+        for person_of_before in keeper, ann, eve:
+            equal(person_of_before.ask("GET", "account")[0], 401, "a log-in of before")
         admin = log_in(manager, ADMIN, ADMIN_PASSWORD)
         log_in(manager, "own")
         log_in(manager, "bob")
@@ -368,7 +403,7 @@ def test_directory_is_away():
         place.process.signal(signal.SIGCONT)
         log_in(manager, "ann", "ann's secret")
         place.stop()
-        for name in ["ann", "nobody"] * 5:
+        for name in ["ann", "nobody"] * 8:
             equal(try_login(manager, name, "ann's secret")[0], 503, name)
         check(not any(user["gone"] for user in users(keeper).values()), "somebody is gone")
         place.start()
