@@ -9,6 +9,7 @@ import glob
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from authority import SERVER, Authority, pem
-from case import Failure, Process, scratch
+from case import Deadline, Failure, Process, scratch
 
 SUFFIX = "dc=example,dc=org"
 PEOPLE = f"ou=people,{SUFFIX}"
@@ -156,7 +157,16 @@ class Directory:
         self.process = Process([*self.space.enter, *self.tool("slapd", "-h", urls, "-d", "none")],
                                stderr=subprocess.STDOUT)
         self.process.await_line("slapd starting")
+        # It says so a moment before it listens.
+        limit = Deadline(20, "slapd's ports")
+        for port in 389, 636:
+            while not self.answers(port):
+                limit.left()
         return self
+
+    def answers(self, port):
+        with self.space.open(socket.AF_INET, socket.SOCK_STREAM) as link:
+            return not link.connect_ex((self.address, port))
 
     def stop(self):
         if self.process:

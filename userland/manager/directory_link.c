@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -43,14 +44,22 @@ enum directory_result directory_link_fail(struct directory_link *link, const cha
 
 /* ---- connecting ---- */
 
-/* Before anything comes: libldap makes room for as much as a message's head says that there is. */
+/* Before anything comes. libldap makes room for as much as a message's head says that there is; and its OpenSSL build
+ * would wait for the second half of a TLS record for ever. */
 static int bound(LDAP *ldap, Sockbuf *buffer, LDAPURLDesc *server, struct sockaddr *address,
 		 struct ldap_conncb *callback)
 {
+	const struct timeval wait = { .tv_sec = DIRECTORY_WAIT_S };
 	ber_len_t most = MESSAGE_MAX;
+	ber_socket_t fd = -1;
 
 	(void)ldap, (void)server, (void)address, (void)callback;
-	return ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &most) == 1 ? 0 : -1;
+	return ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &most) != 1 ||
+			       ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd) != 1 ||
+			       setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ||
+			       setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ?
+		       -1 :
+		       0;
 }
 
 static void unbound(LDAP *ldap, Sockbuf *buffer, struct ldap_conncb *callback)
