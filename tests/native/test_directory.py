@@ -16,8 +16,9 @@ from authority import DAY, Authority, now, pem
 from case import check, equal
 from directory import GROUPS, PEOPLE, READER, SUFFIX, Directory, group, person
 from manager import ADMIN, ADMIN_PASSWORD, Person
-from test_manager import SPEC, Wire, adopted, as_the_file_says
-from test_permission import SECRET, add_user, log_in
+from test_manager import SPEC, Wire, adopted, as_the_file_says, operations
+from test_permission import ACCESS, SECRET, add_user, closed, log_in
+from test_web import handshake
 
 FEW = [person(name) for name in ("ann", "bob", "eve")]
 
@@ -328,13 +329,19 @@ def test_external_mode():
         manager = admin.place
         device = wire.device()
         found = adopted(admin)
-        equal(admin.ask("POST", f"targets/{found['id']}/ticket")[0], 200)
         racks = admin.ask("POST", "sets", {"name": "Racks", "targets": [found["id"]]})[1]["id"]
         equal(admin.ask("POST", "groups", {"name": "All", "users": ["ann"], "sets": [racks]})[0], 200)
         own = add_user(admin, "own", "administrator")
+        used, unused = (admin.ask("POST", f"targets/{found['id']}/ticket")[1]["ticket"] for _ in range(2))
+        guest = Person(device)
+        equal(guest.ask("POST", "ticket", {"ticket": used})[0], 200)
         equal(try_login(manager, "ann", "ann's secret")[0], 401, "in Local mode")
         equal(admin.ask("PUT", "directory/mode", {"mode": "local"})[0], 409, "what it is already")
-        keeper = go_external(admin)
+        with guest.console() as console:
+            handshake(console)
+            keeper = go_external(admin)
+            closed(console)
+        equal(Person(device).ask("POST", "ticket", {"ticket": unused})[0], 403, "the keeper's unused Ticket")
         equal(own.ask("GET", "account")[0], 401, "another's log-in of before")
         for _ in range(2):
             equal(keeper.ask("GET", "account"), (200, {"user": ADMIN, "type": "administrator", "opens": False}))
@@ -382,7 +389,18 @@ def test_external_mode():
         equal(admin.ask("POST", f"targets/{found['id']}/ticket")[0], 200)
         what = [event["text"] for event in admin.ask("GET", "audit")[1]["events"] if event["what"] == "mode"]
         equal(what, ["local", "external"])
-        del device
+
+
+def test_keeper_may_all_but_open():
+    """Every operation of the file, as an administrator, but for Targets."""
+    told = {**{name: status for name, (_, status) in ACCESS.items()}, "getTargets": 403, "openTarget": 403,
+            "previewImport": 200, "importUsers": 200}
+    with Wire() as wire:
+        keeper = go_external(imported(wire)[0])
+        for method, path, operation in sorted(operations(), key=lambda found: found[2]["operationId"] == "logOut"):
+            name = operation["operationId"]
+            there = path[1:].replace("{id}", "0" * 64 if "devices" in path or "targets" in path else "999")
+            equal(keeper.ask(method, there, {} if "requestBody" in operation else None)[0], told[name], name)
 
 
 def test_directory_is_away():

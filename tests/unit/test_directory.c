@@ -110,6 +110,8 @@ static void test_addresses(void **state)
 		"ldap://[x]",
 		"ldap://x%2f",
 		"ldaps://x:1:2",
+		"ldap://localhost",
+		"ldaps://LocalHost:636",
 	};
 
 	(void)state;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <ldap.h>
 #include <openssl/bio.h>
@@ -56,6 +57,9 @@ static bool take_host(const char *text, char *host)
 		return false;
 	memcpy(host, text + bracket, len);
 	host[len] = '\0';
+	/* libldap would ask its certificate for this machine's own name. */
+	if (!strcasecmp(host, "localhost"))
+		return false;
 	return !*rest || (*rest == ':' && body_number(rest + 1, strlen(rest + 1), UINT16_MAX, &port) && port);
 }
 
@@ -158,7 +162,7 @@ static const char *fill(const json_t *json, struct directory_settings *settings)
 		       "name_attribute, type and groups, and nothing else.";
 	if (!take_url(json, settings))
 		return "The member url must be ldap://HOST or ldaps://HOST, which may be followed by :PORT; with "
-		       "ldap:// StartTLS is used.";
+		       "ldap:// StartTLS is used. For localhost write the name of this machine.";
 	if (!take_ca(json, settings))
 		return "The member ca must be the PEM certificates, up to 32 KiB, of the authorities that the "
 		       "directory's certificate may come from.";
