@@ -5,6 +5,7 @@ installed: its service would run on this machine. Its packages are unpacked into
 
 import contextlib
 import fcntl
+import functools
 import glob
 import os
 import re
@@ -48,6 +49,7 @@ def packages():
     return wanted
 
 
+@functools.cache
 def unpacked():
     """The folder that slapd and its libraries are unpacked in."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")

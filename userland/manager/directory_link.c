@@ -273,6 +273,7 @@ enum directory_result directory_link_open(struct directory_link *link,
 				"it cannot be reached, or TLS 1.2 or newer cannot be agreed with it" :
 				"it cannot be reached, or StartTLS with TLS 1.2 or newer cannot be agreed with it",
 			error);
+		directory_link_close(link);
 		if (maybe_tls(error))
 			explain(link, ca_file);
 		return DIRECTORY_FAILED;
