@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the Manager keeps is there after a start, and no file that it cannot read right is used. */
-/* LINK: userland/manager/store_sqlite.c userland/manager/store_sqlite_groups.c userland/manager/store_sqlite_directory.c userland/lib/state.c userland/lib/log.c | sqlite3 -lcrypto */
+/* LINK: userland/manager/store.c userland/manager/store_groups.c userland/manager/store_directory.c userland/manager/store_schema.c userland/manager/store_sqlite.c userland/lib/state.c userland/lib/log.c | sqlite3 -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
