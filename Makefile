@@ -29,7 +29,7 @@ endif
 PKG_DAEMON := openssl libcbor libnl-3.0 libnl-genl-3.0 libnl-route-3.0 libwebsockets jansson inih libargon2 zlib libseccomp libsystemd libcap-ng
 PKG_HELPER := libkmod libnl-3.0 libnl-genl-3.0 libseccomp libsystemd libcap-ng
 PKG_CLIENT := openssl libcbor jansson libcurl libpng libbsd
-PKG_MANAGER := openssl libcbor libwebsockets jansson inih libargon2 libsystemd sqlite3 libcurl ldap
+PKG_MANAGER := openssl libcbor libwebsockets jansson inih libargon2 libsystemd sqlite3 libmariadb libcurl ldap
 PKG_SHELL := openssl libseccomp
 PKG_ALL    := $(sort $(PKG_DAEMON) $(PKG_HELPER) $(PKG_CLIENT) $(PKG_MANAGER))
 pkg-check   = $(if $(shell pkg-config --print-errors --exists $(1) 2>&1 || echo missing),$(error \

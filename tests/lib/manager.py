@@ -20,10 +20,12 @@ TOP = os.path.dirname(BUILD)
 
 class Manager:
     """`with` it. space: the namespace that it runs in, address: its own there, user: a command that becomes who it
-    runs as."""
+    runs as, settings: further lines of its file."""
+
+    database = None  # where those keep what they know that say nothing of it: lines of their files
 
     def __init__(self, space, address, name="Head office", program="asan/kvmnet-manager",
-                 user=()):
+                 user=(), settings=""):
         self.stack = contextlib.ExitStack()
         self.space, self.address, self.user = space, address, user
         self.program = os.path.join(BUILD, program)
@@ -34,7 +36,8 @@ class Manager:
         self.config = os.path.join(self.dir, "kvmnet-manager.conf")
         with open(self.config, "w", encoding="ascii") as out:
             out.write(f"[manager]\nstate_dir = {self.state}\nweb_dir = {TOP}/build/web-manager\nlog_level = debug\n"
-                      f"name = {name}\nlog_dir = {self.dir}\n[ssh]\nsocket = {self.dir}/shell\n[https]\naddress = ::\nport = {self.https}\n")
+                      f"name = {name}\nlog_dir = {self.dir}\n[ssh]\nsocket = {self.dir}/shell\n[https]\naddress = ::\nport = {self.https}\n"
+                      f"{settings or (Manager.database() if Manager.database else '')}")
         self.process = None
 
     def start(self):

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the Manager keeps is there after a start, and no file that it cannot read right is used. */
-/* LINK: userland/manager/store.c userland/manager/store_groups.c userland/manager/store_directory.c userland/manager/store_schema.c userland/manager/store_sqlite.c userland/lib/state.c userland/lib/log.c | sqlite3 -lcrypto */
+/* What the Manager keeps is there after a start, and nothing that it cannot read right is used. With STORE_SOCKET and
+ * STORE_USER in its environment it asks that MariaDB server, which native/mariadb_store starts for it. */
+/* LINK: userland/manager/store.c userland/manager/store_groups.c userland/manager/store_directory.c
+ * userland/manager/store_schema.c userland/manager/store_sqlite.c userland/manager/store_mariadb.c
+ * userland/lib/state.c userland/lib/log.c | sqlite3 libmariadb -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +17,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <mysql.h>
 #include <sqlite3.h>
 
 #include "manager/store.h"
@@ -27,12 +31,46 @@ static char dir[64], path[96], seen[4096];
 static struct store *store;
 static pthread_barrier_t barrier;
 
+static struct store_server server = { .host = "", .database = "kvmnet" };
+
+static struct store *open_store(void)
+{
+	return server.socket ? store_connect(&server) : store_open(dir);
+}
+
+/* What somebody else does to the database, who knows it. */
+static void meddle(const char *sql)
+{
+	if (server.socket) {
+		MYSQL *link = mysql_init(NULL);
+
+		assert_non_null(mysql_real_connect(link, NULL, server.user, NULL, NULL, 0, server.socket, 0));
+		if (mysql_query(link, sql))
+			fail_msg("%s: %s", sql, mysql_error(link));
+		mysql_close(link);
+	} else {
+		sqlite3 *db;
+
+		assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+		assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+		sqlite3_close(db);
+	}
+}
+
+/* In both, where a table is: the connection above has chosen no database. */
+static const char *at(void)
+{
+	return server.socket ? "kvmnet." : "";
+}
+
 static int set_up(void **state)
 {
 	strcpy(dir, "/tmp/kvmnet-store-XXXXXX");
 	*state = mkdtemp(dir);
 	snprintf(path, sizeof(path), "%s/manager.db", dir);
-	store = store_open(dir);
+	if (server.socket)
+		meddle("BEGIN NOT ATOMIC DROP DATABASE IF EXISTS kvmnet; CREATE DATABASE kvmnet; END");
+	store = open_store();
 	seen[0] = '\0';
 	return store ? 0 : -1;
 }
@@ -54,7 +92,7 @@ static int tear_down(void **state)
 static void again(void)
 {
 	store_close(store);
-	store = store_open(dir);
+	store = open_store();
 }
 
 __attribute__((format(printf, 1, 2))) static void see(const char *fmt, ...)
@@ -406,33 +444,45 @@ static void test_put_device_keeps_its_sets(void **state)
 	expect("1 racks [\"" ID_A "\"];");
 }
 
-/* A file of the first version, as it was then. */
+static void set_version(int version)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql),
+		 server.socket ? "UPDATE kvmnet.version SET number = %d" : "PRAGMA user_version = %d",
+		 version);
+	meddle(sql);
+}
+
+/* One of the first version, as it was then. */
 static void test_first_version(void **state)
 {
-	static const char *const gone[] = {
-		"DROP TABLE group_users",
-		"DROP TABLE group_sets",
-		"DROP TABLE set_devices",
-		"DROP TABLE groups",
-		"DROP TABLE sets",
-		"DROP TABLE directory",
-		"ALTER TABLE users DROP COLUMN entry",
-		"ALTER TABLE users DROP COLUMN gone",
+	static const struct {
+		const char *before, *after;
+	} gone[] = {
+		{ "DROP TABLE ", "group_users" },
+		{ "DROP TABLE ", "group_sets" },
+		{ "DROP TABLE ", "set_devices" },
+		{ "DROP TABLE ", "groups" },
+		{ "DROP TABLE ", "sets" },
+		{ "DROP TABLE ", "directory" },
+		{ "ALTER TABLE ", "users DROP COLUMN entry" },
+		{ "ALTER TABLE ", "users DROP COLUMN gone" },
 	};
 	const struct store_user ann = { .name = "ann", .type = "administrator", .hash = "h" };
 	int64_t night = 0;
-	sqlite3 *db;
+	char sql[96];
 	bool done;
 
 	(void)state;
 	assert_int_equal(store_add_user(store, &ann, &done), 0);
 	store_close(store);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	for (unsigned i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
-		assert_int_equal(sqlite3_exec(db, gone[i], NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	store = store_open(dir);
+	for (unsigned i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+		snprintf(sql, sizeof(sql), "%s%s%s", gone[i].before, at(), gone[i].after);
+		meddle(sql);
+	}
+	set_version(1);
+	store = open_store();
 	assert_non_null(store);
 	assert_int_equal(put_group(&night, "night", "[\"ann\"]", "[]"), STORE_PUT);
 	assert_int_equal(store_users(store, see_user, NULL), 0);
@@ -468,9 +518,13 @@ static void test_devices(void **state)
 	assert_int_equal(store_put_device(store, &a), 0);
 	assert_int_equal(store_set_device_revision(store, ID_A, 7, &done), 0);
 	assert_true(done);
+	assert_int_equal(store_set_device_certificate(store, ID_A, "0b", 7, 8, &done), 0);
+	assert_true(done);
+	assert_int_equal(store_set_device_certificate(store, "nothing", "0b", 7, 8, &done), 0);
+	assert_false(done);
 	again();
 	assert_int_equal(store_devices(store, see_device, NULL), 0);
-	expect("bb w h  1 adopted 0a t ann 443 5 6 0;aa x other m 1 adopted 0a t ann 443 5 6 7;");
+	expect("bb w h  1 adopted 0a t ann 443 5 6 0;aa x other m 1 adopted 0b t ann 443 7 8 7;");
 	assert_int_equal(store_remove_device(store, ID_A, &done), 0);
 	assert_true(done);
 	assert_int_equal(store_device(store, ID_A, see_device, NULL), 0);
@@ -524,18 +578,15 @@ static void test_audit(void **state)
 static void test_events_are_bounded(void **state)
 {
 	char sql[160];
-	sqlite3 *db;
 
 	(void)state;
 	assert_int_equal(store_add_event(store, "ann", "adopt", NULL, "one"), 0);
 	store_close(store);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	snprintf(sql, sizeof(sql),
-		 "INSERT INTO audit VALUES (%d, '2026-01-01T00:00:00Z', 'ann', 'login', '', 'late')",
+		 "INSERT INTO %saudit VALUES (%d, '2026-01-01T00:00:00Z', 'ann', 'login', '', 'late')", at(),
 		 STORE_EVENTS_MAX);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-	store = store_open(dir);
+	meddle(sql);
+	store = open_store();
 	assert_int_equal(store_add_event(store, "bob", "login", NULL, "next"), 0);
 	assert_int_equal(store_events(store, 0, 9, see_event, NULL), 0);
 	expect("100001 bob login  next;100000 ann login  late;");
@@ -594,12 +645,12 @@ static void test_killed(void **state)
 	store_close(store);
 	child = fork();
 	if (!child) {
-		store = store_open(dir);
+		store = open_store();
 		_exit(store_add_event(store, "ann", "adopt", NULL, "kept") ? 1 : 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	store = store_open(dir);
+	store = open_store();
 	assert_non_null(store);
 	assert_int_equal(store_events(store, 0, 9, see_event, NULL), 0);
 	expect("1 ann adopt  kept;");
@@ -628,7 +679,7 @@ static void open_logged(void)
 	assert_int_equal(pipe(pipes), 0);
 	dup2(pipes[1], 2);
 	close(pipes[1]);
-	store = store_open(dir);
+	store = open_store();
 	dup2(saved, 2);
 	close(saved);
 	len = read(pipes[0], seen, sizeof(seen) - 1);
@@ -638,13 +689,9 @@ static void open_logged(void)
 
 static void test_newer(void **state)
 {
-	sqlite3 *db;
-
 	(void)state;
 	store_close(store);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	set_version(99);
 	open_logged();
 	assert_null(store);
 	assert_non_null(strstr(seen, "from a newer kvmnet-manager"));
@@ -677,27 +724,99 @@ static void test_damaged(void **state)
 	}
 }
 
+/* ---- of MariaDB alone ---- */
+
+/* The server ends our connection, as it does when it is started again. */
+static void hang_up(void)
+{
+	meddle("BEGIN NOT ATOMIC FOR seen IN (SELECT id FROM information_schema.processlist WHERE db = 'kvmnet') "
+	       "DO KILL seen.id; END FOR; END");
+}
+
+static void test_reconnects(void **state)
+{
+	const struct store_user ann = { .name = "ann", .type = "administrator", .hash = "h" };
+	int64_t revision, night = 0;
+	bool done;
+
+	(void)state;
+	hang_up();
+	assert_int_equal(store_add_user(store, &ann, &done), 0);
+	assert_true(done);
+	hang_up();
+	assert_int_equal(store_put_settings(store, "{}", &revision), 0);
+	hang_up();
+	assert_int_equal(store_users(store, see_user, NULL), 0);
+	expect("ann administrator h;");
+	hang_up();
+	assert_int_equal(put_group(&night, "night", "[\"ann\"]", "[]"), STORE_PUT);
+	assert_int_equal(store_groups(store, see_group, NULL), 0);
+	expect("1 night [\"ann\"] [];");
+}
+
+/* Once its INSERT is at work. */
+static void *hang_up_asleep(void *arg)
+{
+	(void)arg;
+	meddle("BEGIN NOT ATOMIC DECLARE asleep INT DEFAULT 0; WHILE asleep = 0 DO SELECT count(*) INTO asleep FROM "
+	       "information_schema.processlist WHERE state = 'User sleep'; END WHILE; END");
+	hang_up();
+	return NULL;
+}
+
+/* What was begun on a connection that is lost is not gone on with on another, and nothing of it is kept. */
+static void test_lost_within(void **state)
+{
+	int64_t id = 0;
+	pthread_t thread;
+
+	(void)state;
+	meddle("CREATE TRIGGER kvmnet.slow BEFORE INSERT ON kvmnet.groups FOR EACH ROW SET @slept = sleep(30)");
+	assert_int_equal(pthread_create(&thread, NULL, hang_up_asleep, NULL), 0);
+	assert_int_equal(store_put_group(store, &id, &(struct store_group){ 0, "night", "[]", "[]" },
+					 &(enum store_put){ 0 }),
+			 -1);
+	pthread_join(thread, NULL);
+	assert_int_equal(id, 0);
+	meddle("DROP TRIGGER kvmnet.slow");
+	assert_int_equal(store_groups(store, see_group, NULL), 0);
+	expect("");
+	assert_int_equal(put_group(&id, "night", "[]", "[]"), STORE_PUT);
+}
+
+/* As in SQLite: names that differ by that are two. */
+static void test_spaces_and_case(void **state)
+{
+	static const char *const names[] = { "ann", "Ann", "ann ", "\xc3\xa4nn" };
+	bool done;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		const struct store_user user = { .name = names[i], .type = "user", .hash = "h" };
+
+		assert_int_equal(store_add_user(store, &user, &done), 0);
+		assert_true(done);
+	}
+	assert_int_equal(store_users(store, see_user, NULL), 0);
+	expect("Ann user h;ann user h;ann  user h;\xc3\xa4nn user h;");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+#define BOTH \
+	CASE(test_users), CASE(test_groups_and_sets), CASE(test_keeper), CASE(test_import), \
+		CASE(test_put_device_keeps_its_sets), CASE(test_first_version), CASE(test_devices), \
+		CASE(test_settings), CASE(test_audit), CASE(test_events_are_bounded), CASE(test_threads), \
+		CASE(test_killed), CASE(test_newer)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		CASE(test_users),
-		CASE(test_groups_and_sets),
-		CASE(test_keeper),
-		CASE(test_import),
-		CASE(test_put_device_keeps_its_sets),
-		CASE(test_first_version),
-		CASE(test_devices),
-		CASE(test_settings),
-		CASE(test_audit),
-		CASE(test_events_are_bounded),
-		CASE(test_threads),
-		CASE(test_killed),
-		CASE(test_private),
-		CASE(test_newer),
-		CASE(test_damaged),
-	};
+	const struct CMUnitTest of_sqlite[] = { BOTH, CASE(test_private), CASE(test_damaged) };
+	const struct CMUnitTest of_mariadb[] = { BOTH, CASE(test_reconnects), CASE(test_lost_within),
+						 CASE(test_spaces_and_case) };
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	server.socket = getenv("STORE_SOCKET");
+	server.user = getenv("STORE_USER");
+	return server.socket ? cmocka_run_group_tests(of_mariadb, NULL, NULL) :
+			       cmocka_run_group_tests(of_sqlite, NULL, NULL);
 }

@@ -326,13 +326,15 @@ bool account_elsewhere(struct account_table *table, const char *name)
 
 /* ---- changes ---- */
 
-bool account_is(struct account_table *table, const char *name, enum account_type type)
+enum account_result account_is(struct account_table *table, const char *name, enum account_type type)
 {
 	struct found found;
 	bool error = find(table, name, &found);
 
 	OPENSSL_cleanse(found.hash, sizeof(found.hash));
-	return !error && found.standing == type;
+	if (error)
+		return ACCOUNT_FAILED;
+	return found.standing == type ? ACCOUNT_OK : ACCOUNT_MISSING;
 }
 
 enum account_result account_add(struct account_table *table, const char *name, enum account_type type,

@@ -74,8 +74,9 @@ enum account_type account_standing(const struct store_user *user, const char *ke
 enum account_type account_type_of(const char *name);
 const char *account_type_name(enum account_type type);
 
-/* Is there such a user, and is he that at this moment? */
-bool account_is(struct account_table *table, const char *user, enum account_type type);
+/* Is there such a user, and is he that at this moment? ACCOUNT_MISSING: not any more; ACCOUNT_FAILED: the store does not
+ * know. */
+enum account_result account_is(struct account_table *table, const char *user, enum account_type type);
 enum account_result account_add(struct account_table *table, const char *user, enum account_type type,
 				const char *password);
 enum account_result account_set_type(struct account_table *table, const char *user, enum account_type type);

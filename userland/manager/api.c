@@ -160,8 +160,9 @@ static void call_run(struct job *job)
 {
 	struct call *call = (struct call *)job; /* its first member */
 
-	call->refused = call->guarded && !account_is(call->api->stores.accounts, call->user, call->type);
-	if (!call->refused)
+	call->refused =
+		call->guarded ? account_is(call->api->stores.accounts, call->user, call->type) : ACCOUNT_OK;
+	if (call->refused == ACCOUNT_OK)
 		call->run(job);
 }
 
@@ -172,9 +173,11 @@ static void call_done(struct job *job)
 	struct web_request *request = call->request && job->ran ? web_find(api->web, call->request) : NULL;
 
 	api->going_on = NULL;
-	if (job->ran && call->refused && request)
+	if (job->ran && call->refused == ACCOUNT_FAILED && request)
+		web_error(request, 503, "The Manager cannot read its database: its log says why.");
+	else if (job->ran && call->refused != ACCOUNT_OK && request)
 		web_error(request, 401, "Log in first.");
-	else if (job->ran && !call->refused && call->done)
+	else if (job->ran && call->refused == ACCOUNT_OK && call->done)
 		call->done(call, request);
 	if (api->going_on == call)
 		return;

@@ -47,7 +47,7 @@ struct call {
 	void (*done)(struct call *call,
 		     struct web_request *request); /* request: NULL when its asker is gone */
 	bool guarded;				   /* it runs only while its asker is what he was */
-	bool refused;
+	enum account_result refused;		   /* why it did not run, unless ACCOUNT_OK */
 	struct sockaddr_storage peer;
 	char user[USER_NAME_MAX + 1];
 	char fields[BODY_FIELDS_MAX][BODY_FIELD_SIZE]; /* of its body; wiped at its end */

@@ -9,6 +9,14 @@
 
 #define FIELD(name) offsetof(struct config, name)
 
+static const char *parse_database(const char *value, void *field, const struct ini_setting *setting)
+{
+	if (strcmp(value, "sqlite") != 0 && strcmp(value, "mariadb") != 0)
+		return setting->right;
+	*(enum config_database *)field = !strcmp(value, "mariadb") ? CONFIG_MARIADB : CONFIG_SQLITE;
+	return NULL;
+}
+
 static const struct ini_setting settings[] = {
 	{ "manager", "state_dir", ini_path, FIELD(state_dir), 0, 0, "an absolute path" },
 	{ "manager", "web_dir", ini_path, FIELD(web_dir), 0, 0, "an absolute path" },
@@ -21,6 +29,15 @@ static const struct ini_setting settings[] = {
 	{ "discovery", "port", ini_port, FIELD(discovery_port), 1, 65535, "a number from 1 to 65535" },
 	{ "discovery", "second_port", ini_port, FIELD(discovery_second_port), 1, 65535,
 	  "a number from 1 to 65535" },
+	{ "database", "kind", parse_database, FIELD(database), 0, 0, "sqlite or mariadb" },
+	{ "database", "socket", ini_path, FIELD(database_socket), 0, 0, "an absolute path" },
+	{ "database", "host", ini_name, FIELD(database_host), 0, 0, "a host's name or address" },
+	{ "database", "port", ini_port, FIELD(database_port), 1, 65535, "a number from 1 to 65535" },
+	{ "database", "ca", ini_path, FIELD(database_ca), 0, 0, "an absolute path" },
+	{ "database", "certificate", ini_path, FIELD(database_certificate), 0, 0, "an absolute path" },
+	{ "database", "key", ini_path, FIELD(database_key), 0, 0, "an absolute path" },
+	{ "database", "name", ini_name, FIELD(database_name), 0, 0, "up to 64 printable ASCII characters" },
+	{ "database", "user", ini_name, FIELD(database_user), 0, 0, "up to 64 printable ASCII characters" },
 	{ "ssh", "socket", ini_path, FIELD(shell_socket), 0, 0, "an absolute path" },
 	{ "ssh", "user", ini_name, FIELD(shell_user), 0, 0, "up to 64 printable ASCII characters" },
 };
@@ -28,7 +45,7 @@ static const struct ini_setting settings[] = {
 static const struct ini_format format = {
 	.settings = settings,
 	.count = sizeof(settings) / sizeof(settings[0]),
-	.sections = "[manager] [https] [discovery] [ssh]",
+	.sections = "[manager] [https] [discovery] [database] [ssh]",
 };
 
 void config_defaults(struct config *config)
@@ -42,6 +59,10 @@ void config_defaults(struct config *config)
 	ini_copy(config->log_dir, PATH_MAX, "/var/lib/kvmnet-files/logs");
 	ini_copy(config->shell_socket, PATH_MAX, SHELL_SOCKET);
 	ini_copy(config->shell_user, sizeof(config->shell_user), "kvmnet-admin");
+	ini_copy(config->database_socket, PATH_MAX, "/run/mysqld/mysqld.sock");
+	config->database_port = 3306;
+	ini_copy(config->database_name, sizeof(config->database_name), "kvmnet");
+	ini_copy(config->database_user, sizeof(config->database_user), "kvmnet-manager");
 	config->discovery = true;
 	config->discovery_port = 3080;
 	config->discovery_second_port = 3081;
@@ -54,6 +75,10 @@ static void check_together(struct ini_parser *parser, const void *target)
 	if (config->discovery_port == config->discovery_second_port)
 		ini_complain(parser, "[discovery] second_port: is %u as port is, must be another one",
 			     config->discovery_port);
+	if (*config->database_host &&
+	    (!*config->database_ca || !*config->database_certificate || !*config->database_key))
+		ini_complain(parser,
+			     "[database] host: needs ca, certificate and key, for TLS proves both sides");
 }
 
 int config_read(struct config *config, const char *path, FILE *err)

@@ -8,6 +8,8 @@
 #include "lib/ini.h"
 #include "lib/log.h"
 
+enum config_database { CONFIG_SQLITE, CONFIG_MARIADB };
+
 struct config {
 	/* [manager] */
 	char state_dir[PATH_MAX]; /* keys, database; mode 0700, default /var/lib/kvmnet-manager */
@@ -21,6 +23,15 @@ struct config {
 	/* [discovery] */
 	bool discovery;					/* default yes */
 	uint16_t discovery_port, discovery_second_port; /* UDP, default 3080 and 3081 */
+	/* [database] */
+	enum config_database database;	   /* default CONFIG_SQLITE, a file in state_dir */
+	char database_socket[PATH_MAX];	   /* default /run/mysqld/mysqld.sock */
+	char database_host[INI_NAME_SIZE]; /* empty: the socket */
+	uint16_t database_port;		   /* default 3306 */
+	char database_ca[PATH_MAX], database_certificate[PATH_MAX],
+		database_key[PATH_MAX];	   /* PEM, for host */
+	char database_name[INI_NAME_SIZE]; /* default kvmnet */
+	char database_user[INI_NAME_SIZE]; /* default kvmnet-manager */
 	/* [ssh] */
 	char shell_socket[PATH_MAX];	/* default /run/kvmnet-manager/shell */
 	char shell_user[INI_NAME_SIZE]; /* default kvmnet-admin */

@@ -138,6 +138,22 @@ static int open_signals(struct daemon *daemon)
 	return daemon->signals.fd < 0 ? -1 : loop_watch(daemon->loop, &daemon->signals);
 }
 
+static struct store *open_store(const struct config *config)
+{
+	const struct store_server server = {
+		.socket = config->database_socket,
+		.host = config->database_host,
+		.port = config->database_port,
+		.ca = config->database_ca,
+		.certificate = config->database_certificate,
+		.key = config->database_key,
+		.database = config->database_name,
+		.user = config->database_user,
+	};
+
+	return config->database == CONFIG_MARIADB ? store_connect(&server) : store_open(config->state_dir);
+}
+
 static int open_state(struct daemon *daemon)
 {
 	const char *dir = daemon->config.state_dir;
@@ -160,7 +176,7 @@ static int open_state(struct daemon *daemon)
 	if (ca_renewal(identity_certificate(daemon->identity)) < certificate_now() &&
 	    identity_renew(daemon->identity))
 		return -1;
-	daemon->store = store_open(dir);
+	daemon->store = open_store(&daemon->config);
 	daemon->shell = shell_open(daemon->config.shell_socket, daemon->config.shell_user);
 	daemon->accounts = daemon->store ? account_open(daemon->store) : NULL;
 	return daemon->accounts ? 0 : -1;

@@ -43,6 +43,18 @@ struct store_event {
 /* STATE_DIR/manager.db, made where there is none. NULL after logging why, with advice for a file that is damaged or of
  * a newer version. */
 struct store *store_open(const char *state_dir);
+
+/* A database of a MariaDB server, 10.6 or later. The texts outlive the store. */
+struct store_server {
+	const char *socket; /* a UNIX socket's path, by which the server knows who asks; unless there is */
+	const char *host;   /* a name or address: TLS, which proves both sides; "" for the socket */
+	uint16_t port;
+	const char *ca, *certificate, *key; /* of TLS: paths */
+	const char *database, *user;
+};
+
+/* Likewise; its tables are made where there are none. A connection that is lost is made again with the next call. */
+struct store *store_connect(const struct store_server *server);
 void store_close(struct store *store);
 
 /* Calls each for those that there are: all, or at most the one of that name. */
