@@ -20,19 +20,20 @@ TOP = os.path.dirname(BUILD)
 
 class Manager:
     """`with` it. space: the namespace that it runs in, address: its own there, user: a command that becomes who it
-    runs as, settings: further lines of its file."""
+    runs as, settings: further lines of its file,
+    https: its port."""
 
     database = None  # where those keep what they know that say nothing of it: lines of their files
 
     def __init__(self, space, address, name="Head office", program="asan/kvmnet-manager",
-                 user=(), settings=""):
+                 user=(), settings="", https=None):
         self.stack = contextlib.ExitStack()
         self.space, self.address, self.user = space, address, user
         self.program = os.path.join(BUILD, program)
         self.dir = self.stack.enter_context(scratch("manager"))
         self.state = os.path.join(self.dir, "state")
         os.mkdir(self.state, 0o700)
-        self.https = free_ports(1)
+        self.https = https or free_ports(1)
         self.config = os.path.join(self.dir, "kvmnet-manager.conf")
         with open(self.config, "w", encoding="ascii") as out:
             out.write(f"[manager]\nstate_dir = {self.state}\nweb_dir = {TOP}/build/web-manager\nlog_level = debug\n"

@@ -31,10 +31,10 @@ def _run(argv, **options):
     return done.stdout.decode()
 
 
-def _program(root):
+def _program(root, defaults=None):
     """argv of the server, as far as it is always the same; the data folder follows."""
     return ["env", f"LD_LIBRARY_PATH={root}/usr/lib/{os.uname().machine}-linux-gnu", f"{root}/usr/sbin/mariadbd",
-            "--no-defaults", f"--user={USER}", f"--basedir={root}/usr", f"--lc-messages-dir={root}/usr/share/mysql/english",
+            f"--defaults-file={defaults}" if defaults else "--no-defaults", f"--user={USER}", f"--basedir={root}/usr", f"--lc-messages-dir={root}/usr/share/mysql/english",
             f"--character-sets-dir={root}/usr/share/mysql/charsets", "--innodb-buffer-pool-size=16M",
             "--innodb-log-file-size=4M", "--innodb-flush-method=nosync", "--performance-schema=OFF", "--log-warnings=2"]
 
@@ -76,6 +76,8 @@ class Server:
     """`with` it. within: a command that enters the namespace where it runs; options: more of the server's.
     Whoever runs the test has what the Manager's user has, by the socket; sql() may everything."""
 
+    defaults = None  # a file of settings that it reads when it is started
+
     def __init__(self, within=(), options=()):
         self.stack = contextlib.ExitStack()
         self.within, self.options = within, options
@@ -87,20 +89,31 @@ class Server:
         with open(self.dir + "/init.sql", "w", encoding="ascii") as out:
             out.write("SET sql_log_bin = 0;\n"
                       f"CREATE OR REPLACE USER tester@localhost IDENTIFIED BY '{self.password}';\n"
-                      "GRANT ALL ON *.* TO tester@localhost WITH GRANT OPTION;\n"
-                      f"CREATE OR REPLACE USER '{USER}'@localhost IDENTIFIED VIA unix_socket;\n"
-                      f"GRANT ALL ON {DATABASE}.* TO '{USER}'@localhost;\n"
-                      f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n")
+                      "GRANT ALL ON *.* TO tester@localhost WITH GRANT OPTION;\n")
         self.process = None
+
+    def make_accounts(self):
+        """What the administrator of a real one does, as kvmnet-manager.conf(5) and kvmnet-manager(8) say."""
+        for text in (f"CREATE OR REPLACE USER '{USER}'@localhost IDENTIFIED VIA unix_socket",
+                     f"GRANT ALL ON {DATABASE}.* TO '{USER}'@localhost",
+                     f"CREATE DATABASE {DATABASE}",
+                     "CREATE ROLE kvmnet_replication",
+                     "GRANT REPLICATION SLAVE, REPLICATION MASTER ADMIN, REPLICATION SLAVE ADMIN, BINLOG ADMIN, "
+                     "BINLOG MONITOR, SLAVE MONITOR, READ_ONLY ADMIN, RELOAD, CREATE USER ON *.* "
+                     "TO kvmnet_replication WITH GRANT OPTION",
+                     f"GRANT ALL ON {DATABASE}.* TO kvmnet_replication WITH GRANT OPTION",
+                     f"GRANT kvmnet_replication TO '{USER}'@localhost",
+                     f"GRANT SLAVE MONITOR ON *.* TO '{USER}'@localhost"):
+            self.sql(text)
 
     def start(self, *options):
         log = self.dir + "/log"
         with open(log, "ab") as out:
             already = out.tell()
             self.process = subprocess.Popen(
-                [*self.within, *_program(self.root), f"--datadir={self.dir}/data", f"--socket={self.socket}",
+                [*self.within, *_program(self.root, self.defaults), f"--datadir={self.dir}/data", f"--socket={self.socket}",
                  f"--pid-file={self.dir}/pid", f"--init-file={self.dir}/init.sql",
-                 *(self.options or ["--skip-networking"]), *options],
+                 *(self.options or ([] if self.defaults else ["--skip-networking"])), *options],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         limit = Deadline(60, "mariadbd's readiness")
         while not self._says(log, already, b"ready for connections"):
@@ -146,7 +159,9 @@ class Server:
 
     def __enter__(self):
         try:
-            return self.start()
+            self.start()
+            self.make_accounts()
+            return self
         except BaseException:
             self.__exit__()
             raise

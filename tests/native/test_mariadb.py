@@ -62,9 +62,9 @@ def test_forgotten():
 class Writer(threading.Thread):
     """Adds Target Sets, one after the other, from then on; the names that were answered as kept, and that were not."""
 
-    def __init__(self, person):
+    def __init__(self, person, stem="set"):
         super().__init__()
-        self.person = person
+        self.person, self.stem = person, stem
         self.kept, self.doubtful = [], []
         self.goal, self.reached, self.ending = 0, threading.Event(), False
         self.start()
@@ -73,7 +73,7 @@ class Writer(threading.Thread):
         number = 0
         while not self.ending:
             number += 1
-            name = f"set {number}"
+            name = f"{self.stem} {number}"
             try:
                 status = self.person.ask("POST", "sets", {"name": name, "targets": []})[0]
             except OSError:

@@ -24,8 +24,8 @@ ACCESS = {
     "setSettings": ("m", 400), "getUsers": ("m", 200), "addUser": ("m", 400), "setUserType": ("m", 400),
     "setUserPassword": ("m", 400), "removeUser": ("m", 404), "getGroups": ("m", 200), "addGroup": ("m", 400),
     "setGroup": ("m", 400), "removeGroup": ("m", 404), "getSets": ("m", 200), "addSet": ("m", 400), "setSet": ("m", 400),
-    "removeSet": ("m", 404), "getAudit": ("m", 200), "getDirectory": ("m", 200), "setDirectory": ("m", 400),
-    "setDirectoryMode": ("m", 400), "previewImport": ("m", 409), "importUsers": ("m", 409), "removeGone": ("m", 200)}
+    "removeSet": ("m", 404), "promote": ("m", 409), "getAudit": ("m", 200), "getDirectory": ("m", 200),
+    "setDirectory": ("m", 400), "setDirectoryMode": ("m", 400), "previewImport": ("m", 409), "importUsers": ("m", 409), "removeGone": ("m", 200)}
 
 
 def closed(console):

@@ -66,6 +66,7 @@ static const struct api_route routes[] = {
 	{ { WEB_PUT, "/api/v1/sets/*", WEB_BODY }, PERMISSION_MANAGE, api_run_put_set },
 	{ { WEB_DELETE, "/api/v1/sets/*", 0 }, PERMISSION_MANAGE, api_run_remove_set },
 	{ { WEB_GET, "/api/v1/audit", 0 }, PERMISSION_MANAGE, api_run_audit },
+	{ { WEB_POST, "/api/v1/promotion", 0 }, PERMISSION_MANAGE, api_run_promote },
 };
 
 static const struct api_route *route_of(const struct web_request *request)
@@ -79,6 +80,15 @@ static const struct login *login_of(struct api *api, const struct web_caller *ca
 	const char *token = web_cookie(caller, API_COOKIE, &len);
 
 	return token ? login_find(api->logins, token, len) : NULL;
+}
+
+/* What changes nothing, who comes and goes, and its promotion. */
+static bool works_on_secondary(const struct web_request *request)
+{
+	const struct api_route *route = route_of(request);
+
+	return route->web.method == WEB_GET || route->run == api_run_login || route->run == api_run_logout ||
+	       route->run == api_run_promote;
 }
 
 static bool check(void *arg, struct web_request *request)
@@ -101,6 +111,8 @@ static bool check(void *arg, struct web_request *request)
 			  permission == PERMISSION_OPEN ?
 				  "While the directory checks all others, you manage and open no Targets." :
 				  "This is for administrators.");
+	else if (*api->elsewhere && !works_on_secondary(request))
+		web_error(request, 409, api->elsewhere);
 	else
 		web_check_body(request);
 	if (login && !request->status) {
@@ -129,10 +141,13 @@ static void run(void *arg, struct web_request *request)
 
 static void run_state(struct api *api, struct web_request *request)
 {
+	static const char *const roles[] = { "alone", "primary", "secondary" };
+
 	web_answer(request, 200,
-		   json_pack("{s:b, s:s, s:s, s:s, s:s}", "claimed", account_claimed(api->stores.accounts),
-			     "product", "kvmnet-manager", "version", KVMNET_VERSION, "id",
-			     ca_id(api->stores.ca), "name", api->stores.name));
+		   json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:s}", "claimed",
+			     account_claimed(api->stores.accounts), "product", "kvmnet-manager", "version",
+			     KVMNET_VERSION, "id", ca_id(api->stores.ca), "name", api->stores.name, "role",
+			     roles[api->stores.role], "peer", api->stores.replication->peer));
 }
 
 json_t *api_body(const struct web_request *request)
@@ -256,9 +271,9 @@ static void store_event(struct job *job)
 
 void api_event(struct api *api, const char *who, const char *what, const char *device, const char *text)
 {
-	struct call *call = api_call(api, NULL, store_event, NULL);
+	struct call *call = *api->elsewhere ? NULL : api_call(api, NULL, store_event, NULL);
 
-	if (!call)
+	if (!call) /* a Secondary's is in its log alone */
 		return;
 	/* Names that did not log in are anything at all, and may have been cut within a letter. */
 	text_clean(who, call->user, sizeof(call->user));
@@ -333,6 +348,7 @@ static void expire(void *arg, struct web_request *request)
 static void sweep(void *arg)
 {
 	api_renew_due(arg); /* no WebSocket here is a person's */
+	api_ask_role(arg);
 }
 
 static const struct lws_protocols protocols[] = {
@@ -380,7 +396,9 @@ struct api *api_open(const struct api_stores *stores, const struct web_settings 
 	pthread_mutex_init(&api->mutex, NULL);
 	api->stores = *stores;
 	api->fleet.ca = stores->ca;
-	api->site = (struct link_site){ &api->fleet, api_link_up, link_event };
+	api_tell_elsewhere(api);
+	api->site = (struct link_site){ &api->fleet, api_link_up, link_event,
+					*api->elsewhere ? api->elsewhere : NULL };
 	if (!store_settings(stores->store, &api->wanted, &api->revision) && !api_load_devices(api) &&
 	    open_server(api, settings) && api_watch_shell(api))
 		return api;

@@ -11,6 +11,7 @@
 #include "manager/fleet.h"
 #include "manager/job.h"
 #include "manager/link.h"
+#include "manager/replication.h"
 #include "manager/shell.h"
 #include "manager/signer.h"
 #include "manager/store.h"
@@ -23,7 +24,9 @@ struct api_stores {
 	const struct signer *signer;
 	const struct identity *identity;
 	struct shell *shell; /* NULL: there is none */
-	const char *name;    /* the Manager's */
+	const struct replication *replication;
+	enum replication_role role; /* when it started; SIGHUP is sent to the process when it becomes another */
+	const char *name;	    /* the Manager's */
 	const char *state_dir;
 	uint16_t port; /* where Devices connect to */
 };

@@ -179,6 +179,10 @@ static void adopt_now(struct job *job)
 	};
 
 	own_addresses(call->host, call->port, stores->port, &own);
+	if (own.count && own.count < OWN_MAX && stores->replication->paired)
+		snprintf(own.text[own.count++], ADOPT_TEXT_SIZE,
+			 strchr(stores->replication->peer, ':') ? "[%s]:%u" : "%s:%u",
+			 stores->replication->peer, stores->port);
 	if (!own.count) {
 		call->adopted.result = ADOPT_UNREACHABLE;
 		snprintf(call->adopted.text, sizeof(call->adopted.text),

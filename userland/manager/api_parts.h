@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the API's files share: api.c has the server and routes, api_people.c log-ins, api_devices.c Devices and
  * settings, api_users.c users, api_groups.c User Groups and Target Sets, api_tickets.c Targets and Tickets,
- * api_renewal.c certificates that expire, api_shell.c questions of the SSH shell, api_directory.c the directory. */
+ * api_renewal.c certificates that expire, api_shell.c questions of the SSH shell, api_directory.c the directory,
+ * api_replication.c who is Primary. */
 #ifndef KVMNET_MANAGER_API_PARTS_H
 #define KVMNET_MANAGER_API_PARTS_H
 
@@ -28,6 +29,7 @@ struct api {
 	struct call *going_on;	     /* the call that is being done, once it goes on */
 	char *wanted;		     /* settings, as JSON; "{}" before there are any */
 	int64_t revision;
+	char elsewhere[192];	 /* a sentence of who is the Primary; "" here */
 	uint64_t refusals_since; /* when refusals was last 0 */
 	unsigned refusals;
 	pthread_mutex_t mutex; /* what follows */
@@ -143,6 +145,10 @@ void api_run_ticket(struct api *api, struct web_request *request);
 void api_run_end_sessions(struct api *api, struct web_request *request);
 /* Ends what user's Tickets opened on the Devices that are linked, and takes back those that are not used. by: who asks. */
 void api_revoke(struct api *api, const char *user, const char *by);
+void api_tell_elsewhere(struct api *api); /* fills elsewhere */
+void api_run_promote(struct api *api, struct web_request *request);
+/* Whether it has become another one: then the process is to start again. */
+void api_ask_role(struct api *api);
 int api_shell_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 bool api_watch_shell(struct api *api); /* also when there is none; false after logging */
 /* Of all Devices that are linked: those whose certificate is about to expire get another. */

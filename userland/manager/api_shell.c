@@ -32,7 +32,7 @@ static void print_status(const struct api *api, FILE *out)
 		api->fleet.found);
 	fprintf(out, "Sessions     %zu\n", sessions);
 	fputs("Replication  ", out);
-	replication_print(out);
+	replication_print(api->stores.replication, api->stores.store, out);
 }
 
 /* Names of one that is not adopted are what a stranger sent: fleet.c keeps printable ASCII alone. */
@@ -62,7 +62,7 @@ static enum shell_status print_answer(const struct api *api, const struct shell_
 		print_devices(api, out);
 		break;
 	case SHELL_REPLICATION:
-		replication_print(out);
+		replication_print(api->stores.replication, api->stores.store, out);
 		break;
 	case SHELL_LOGS:
 		if (!log_file_tail(command->lines, out))

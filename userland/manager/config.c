@@ -17,6 +17,20 @@ static const char *parse_database(const char *value, void *field, const struct i
 	return NULL;
 }
 
+/* These two stand in statements that take no values. */
+static const char *parse_folder(const char *value, void *field, const struct ini_setting *setting)
+{
+	return strpbrk(value, "'\"\\") ? setting->right : ini_path(value, field, setting);
+}
+
+static const char *parse_database_name(const char *value, void *field, const struct ini_setting *setting)
+{
+	static const char fit[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+
+	return !*value || strspn(value, fit) != strlen(value) ? setting->right :
+								ini_name(value, field, setting);
+}
+
 static const struct ini_setting settings[] = {
 	{ "manager", "state_dir", ini_path, FIELD(state_dir), 0, 0, "an absolute path" },
 	{ "manager", "web_dir", ini_path, FIELD(web_dir), 0, 0, "an absolute path" },
@@ -36,7 +50,10 @@ static const struct ini_setting settings[] = {
 	{ "database", "ca", ini_path, FIELD(database_ca), 0, 0, "an absolute path" },
 	{ "database", "certificate", ini_path, FIELD(database_certificate), 0, 0, "an absolute path" },
 	{ "database", "key", ini_path, FIELD(database_key), 0, 0, "an absolute path" },
-	{ "database", "name", ini_name, FIELD(database_name), 0, 0, "up to 64 printable ASCII characters" },
+	{ "database", "folder", parse_folder, FIELD(database_folder), 0, 0,
+	  "an absolute path without quotation marks and backslashes" },
+	{ "database", "name", parse_database_name, FIELD(database_name), 0, 0,
+	  "up to 64 letters, digits and underscores" },
 	{ "database", "user", ini_name, FIELD(database_user), 0, 0, "up to 64 printable ASCII characters" },
 	{ "ssh", "socket", ini_path, FIELD(shell_socket), 0, 0, "an absolute path" },
 	{ "ssh", "user", ini_name, FIELD(shell_user), 0, 0, "up to 64 printable ASCII characters" },
@@ -61,6 +78,7 @@ void config_defaults(struct config *config)
 	ini_copy(config->shell_user, sizeof(config->shell_user), "kvmnet-admin");
 	ini_copy(config->database_socket, PATH_MAX, "/run/mysqld/mysqld.sock");
 	config->database_port = 3306;
+	ini_copy(config->database_folder, PATH_MAX, "/etc/mysql/kvmnet");
 	ini_copy(config->database_name, sizeof(config->database_name), "kvmnet");
 	ini_copy(config->database_user, sizeof(config->database_user), "kvmnet-manager");
 	config->discovery = true;

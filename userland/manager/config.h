@@ -30,6 +30,7 @@ struct config {
 	uint16_t database_port;		   /* default 3306 */
 	char database_ca[PATH_MAX], database_certificate[PATH_MAX],
 		database_key[PATH_MAX];	   /* PEM, for host */
+	char database_folder[PATH_MAX];	   /* of the server in Replication; default /etc/mysql/kvmnet */
 	char database_name[INI_NAME_SIZE]; /* default kvmnet */
 	char database_user[INI_NAME_SIZE]; /* default kvmnet-manager */
 	/* [ssh] */

@@ -422,6 +422,10 @@ static void judge(struct link *link)
 
 	switch (ca_judge_device(link->site->fleet->ca, peer, link->id, &ended)) {
 	case CA_OK:
+		if (link->site->elsewhere) {
+			link_refuse(link, LWS_CLOSE_STATUS_GOINGAWAY, link->site->elsewhere);
+			break;
+		}
 		lws_sul_schedule(web_context(link->web), 0, &link->timer, no_hello,
 				 HELLO_S * LWS_USEC_PER_SEC);
 		break;

@@ -21,6 +21,7 @@ struct link_site {
 	void (*up)(struct link_site *site, struct fleet_device *device);
 	/* For the audit: what, of which Device (NULL: nobody's), in a sentence. */
 	void (*event)(struct link_site *site, const char *what, const char *device, const char *text);
+	const char *elsewhere; /* where Devices are to go instead, in a sentence; NULL: nowhere */
 };
 
 /* In a web_site: asks for a certificate where a Device wants its Manager. 0, or -1 after logging. */

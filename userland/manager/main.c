@@ -23,6 +23,8 @@
 #include "manager/directory_link.h"
 #include "manager/finder.h"
 #include "manager/log_file.h"
+#include "manager/pair.h"
+#include "manager/replication.h"
 
 #define CONFIG_FILE "/etc/kvmnet/kvmnet-manager.conf"
 
@@ -36,6 +38,9 @@ struct daemon {
 	struct identity_kind kind;
 	struct identity *identity;
 	struct store *store;
+	struct replication replication;
+	enum replication_role role;
+	bool again;
 	struct account_table *accounts;
 	struct shell *shell;
 	struct api *api;
@@ -45,19 +50,30 @@ struct daemon {
 };
 
 static const char usage[] =
-	"Usage: kvmnet-manager [OPTION]...\n"
+	"Usage: kvmnet-manager [OPTION]... [COMMAND]\n"
 	"Finds the KVMnet Devices of a network, adopts them and says who may use them.\n\n"
 	"  -c, --config FILE      settings (default " CONFIG_FILE ")\n"
 	"  -n, --check-config     only say whether FILE is right\n"
 	"  -l, --log-level LEVEL  error, warn, info or debug, instead of FILE's\n"
 	"  -h, --help             this text\n"
-	"  -V, --version          the version\n";
+	"  -V, --version          the version\n\n"
+	"Commands of Replication, see kvmnet-manager(8):\n"
+	"  pair SELF PEER FILE    make this the first of two; FILE is for the other one\n"
+	"  join [FILE]            become the Secondary, with what pair wrote at first\n"
+	"  promote                make this Secondary the Primary\n";
 
 struct options {
 	const char *config;
 	bool check;
 	const char *log_level;
+	char **words; /* the command, NULL after the last */
+	int count;
 };
+
+static bool is_command(const struct options *options, const char *name, int least, int most)
+{
+	return options->count >= least && options->count <= most && !strcmp(options->words[0], name);
+}
 
 /* -1: go on; else exit with that. */
 static int parse_options(int argc, char **argv, struct options *options)
@@ -90,7 +106,10 @@ static int parse_options(int argc, char **argv, struct options *options)
 			return EXIT_FAILURE;
 		}
 	}
-	if (optind == argc)
+	options->words = argv + optind;
+	options->count = argc - optind;
+	if (!options->count || is_command(options, "pair", 4, 4) || is_command(options, "join", 1, 2) ||
+	    is_command(options, "promote", 1, 1))
 		return -1;
 	fprintf(stderr, "kvmnet-manager: %s: what is this? See --help.\n", argv[optind]);
 	return EXIT_FAILURE;
@@ -117,7 +136,8 @@ static void signal_ready(struct loop_source *source, uint32_t events)
 	(void)events;
 	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	log_info("stopping: %s", strsignal((int)info.ssi_signo));
+	daemon->again = info.ssi_signo == SIGHUP;
+	log_info(daemon->again ? "starting again: %s" : "stopping: %s", strsignal((int)info.ssi_signo));
 	loop_stop(daemon->loop);
 }
 
@@ -128,6 +148,7 @@ static int open_signals(struct daemon *daemon)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
 	/* Blocked before any thread starts: all inherit it. */
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
@@ -138,9 +159,9 @@ static int open_signals(struct daemon *daemon)
 	return daemon->signals.fd < 0 ? -1 : loop_watch(daemon->loop, &daemon->signals);
 }
 
-static struct store *open_store(const struct config *config)
+static struct store_server server_of(const struct config *config)
 {
-	const struct store_server server = {
+	return (struct store_server){
 		.socket = config->database_socket,
 		.host = config->database_host,
 		.port = config->database_port,
@@ -150,8 +171,48 @@ static struct store *open_store(const struct config *config)
 		.database = config->database_name,
 		.user = config->database_user,
 	};
+}
 
-	return config->database == CONFIG_MARIADB ? store_connect(&server) : store_open(config->state_dir);
+static int open_store(struct daemon *daemon)
+{
+	const struct config *config = &daemon->config;
+	const struct store_server server = server_of(config);
+
+	daemon->role = REPLICATION_ALONE;
+	if (config->database == CONFIG_SQLITE) {
+		daemon->store = store_open(config->state_dir);
+		return daemon->store ? 0 : -1;
+	}
+	daemon->store = store_connect(&server);
+	if (!daemon->store || replication_open(&daemon->replication, &server, config->state_dir) ||
+	    replication_role(&daemon->replication, daemon->store, &daemon->role))
+		return -1;
+	if (daemon->role == REPLICATION_SECONDARY)
+		log_info("this is the Secondary of %s", daemon->replication.peer);
+	return 0;
+}
+
+/* 0, or -1 after logging. */
+static int run_command(const struct config *config, const struct options *options)
+{
+	const struct store_server server = server_of(config);
+	struct replication replication;
+
+	if (config->database != CONFIG_MARIADB || *config->database_host) {
+		log_error(
+			"Replication is MariaDB's, asked by its socket: see [database] in kvmnet-manager.conf(5)");
+		return -1;
+	}
+	if (is_command(options, "pair", 4, 4))
+		return pair_make(config, &server, options->words[1], options->words[2], options->words[3]);
+	if (is_command(options, "join", 2, 2))
+		return pair_take(config, options->words[1]);
+	if (is_command(options, "join", 1, 1))
+		return pair_join(config, &server);
+	if (replication_open(&replication, &server, config->state_dir) || replication_promote(&replication))
+		return -1;
+	puts("This is the Primary now.");
+	return 0;
 }
 
 static int open_state(struct daemon *daemon)
@@ -176,9 +237,8 @@ static int open_state(struct daemon *daemon)
 	if (ca_renewal(identity_certificate(daemon->identity)) < certificate_now() &&
 	    identity_renew(daemon->identity))
 		return -1;
-	daemon->store = open_store(&daemon->config);
 	daemon->shell = shell_open(daemon->config.shell_socket, daemon->config.shell_user);
-	daemon->accounts = daemon->store ? account_open(daemon->store) : NULL;
+	daemon->accounts = open_store(daemon) ? NULL : account_open(daemon->store);
 	return daemon->accounts ? 0 : -1;
 }
 
@@ -204,6 +264,8 @@ static int open_rooms(struct daemon *daemon)
 		.signer = daemon->signer,
 		.identity = daemon->identity,
 		.shell = daemon->shell,
+		.replication = &daemon->replication,
+		.role = daemon->role,
 		.name = daemon->name,
 		.state_dir = config->state_dir,
 		.port = config->https_port,
@@ -278,6 +340,8 @@ int main(int argc, char **argv)
 		printf("%s: good\n", options.config);
 		return EXIT_SUCCESS;
 	}
+	if (options.count)
+		return run_command(&daemon.config, &options) ? EXIT_FAILURE : EXIT_SUCCESS;
 	name_it(&daemon);
 	log_file_open(daemon.config.log_dir);
 	/* As in kvmnetd: what large log-ins take is given back. */
@@ -292,8 +356,11 @@ int main(int argc, char **argv)
 		if (error)
 			log_error("ending: %s", strerror(-error));
 		result = error ? EXIT_FAILURE : EXIT_SUCCESS;
-		sd_notify(0, "STOPPING=1");
+		sd_notify(0, daemon.again ? "RELOADING=1" : "STOPPING=1");
 	}
 	close_all(&daemon);
+	/* All that it keeps in memory is another one's now: what a Secondary has learned is no Primary's. */
+	if (daemon.again)
+		execv("/proc/self/exe", argv);
 	return result;
 }

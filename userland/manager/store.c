@@ -103,6 +103,14 @@ int64_t sql_number(const struct sql_row *row, int column)
 	return strtoll(sql_text(row, column), NULL, 10);
 }
 
+const char *sql_named(const struct sql_row *row, const char *name)
+{
+	for (int i = 0; row->names && row->names[i]; i++)
+		if (!strcmp(row->names[i], name))
+			return sql_text(row, i);
+	return "";
+}
+
 void sql_take_number(const struct sql_row *row, void *arg)
 {
 	*(int64_t *)arg = sql_number(row, 0);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mysql.h>
 #include <mysqld_error.h>
@@ -21,6 +22,7 @@ struct server {
 	char name[512]; /* for messages */
 	MYSQL *link;	/* NULL: lost, and to be made again */
 	bool in;	/* a transaction, which goes with the connection */
+	bool administers;
 };
 
 static struct server *server_of(struct store *store)
@@ -63,6 +65,8 @@ static const char *advice(unsigned code)
 	case ER_DBACCESS_DENIED_ERROR:
 	case ER_TABLEACCESS_DENIED_ERROR:
 	case ER_BAD_DB_ERROR:
+	case ER_INVALID_ROLE:
+	case ER_SPECIFIC_ACCESS_DENIED_ERROR:
 		return ": make the database and its user as kvmnet-manager.conf(5) shows under [database]";
 	case ER_OPTION_PREVENTS_STATEMENT:
 	case ER_READ_ONLY_MODE:
@@ -119,6 +123,23 @@ static const char *const habits[] = {
 	" group_concat_max_len = 16777216",
 };
 
+/* Of one that administers: nothing of it is replicated. */
+static const char unlogged[] = "SET SESSION sql_log_bin = 0";
+
+/* The system's root is the server's, as Debian has it, and may have no need of the role. */
+static bool take_role(MYSQL *link)
+{
+	static const char role[] = "SET ROLE kvmnet_replication";
+
+	return !mysql_real_query(link, role, strlen(role)) ||
+	       (!geteuid() && mysql_errno(link) == ER_INVALID_ROLE);
+}
+
+static const char *who(const struct server *server)
+{
+	return server->administers && !*server->at.host && !geteuid() ? "root" : server->at.user;
+}
+
 static int link_up(struct server *server, const char *doing)
 {
 	const struct store_server *at = &server->at;
@@ -130,12 +151,19 @@ static int link_up(struct server *server, const char *doing)
 		mysql_close(link);
 		return -1;
 	}
-	ok = mysql_real_connect(link, *at->host ? at->host : NULL, at->user, NULL, at->database, at->port,
+	ok = mysql_real_connect(link, *at->host ? at->host : NULL, who(server), NULL, at->database, at->port,
 				*at->host ? NULL : at->socket, CLIENT_FOUND_ROWS);
 	for (unsigned i = 0; ok && i < sizeof(habits) / sizeof(habits[0]); i++)
 		ok = !mysql_real_query(link, habits[i], strlen(habits[i]));
+	if (ok && server->administers)
+		ok = take_role(link) && !mysql_real_query(link, unlogged, strlen(unlogged));
 	if (!ok) {
-		failed(server, doing, mysql_errno(link), mysql_error(link));
+		unsigned code = mysql_errno(link);
+
+		/* A server that does not take a certificate may just hang up (RFC 8446 section 4.4.2.4). */
+		if (is_loss(code))
+			code = *at->host ? CR_SSL_CONNECTION_ERROR : CR_CONNECTION_ERROR;
+		failed(server, doing, code, mysql_error(link));
 	} else if (mysql_get_server_version(link) < OLDEST) {
 		log_error("%s: is MariaDB %s, and must be 10.6 or later", server->name,
 			  mysql_get_server_info(link));
@@ -195,23 +223,20 @@ static bool bind_values(MYSQL_STMT *prepared, const struct sql_statement *statem
 }
 
 /* Text of every column, each as long as the longest that came. */
-static char *bind_columns(MYSQL_STMT *prepared, unsigned columns, struct sql_row *row,
+static char *bind_columns(MYSQL_STMT *prepared, MYSQL_RES *result, struct sql_row *row,
 			  my_bool empty[SQL_COLUMNS_MAX])
 {
 	MYSQL_BIND binds[SQL_COLUMNS_MAX] = { 0 };
-	MYSQL_RES *result = mysql_stmt_result_metadata(prepared);
+	unsigned columns = mysql_num_fields(result);
 	size_t size = 0;
 	char *buffer, *at;
 
-	if (!result)
-		return NULL;
 	for (unsigned i = 0; i < columns; i++) {
 		binds[i].buffer_type = MYSQL_TYPE_STRING;
 		binds[i].buffer_length = mysql_fetch_field_direct(result, i)->max_length + 1;
 		binds[i].is_null = &empty[i];
 		size += binds[i].buffer_length;
 	}
-	mysql_free_result(result);
 	buffer = at = calloc(1, size);
 	if (!buffer)
 		return NULL;
@@ -225,23 +250,19 @@ static char *bind_columns(MYSQL_STMT *prepared, unsigned columns, struct sql_row
 	return NULL;
 }
 
-/* false: mysql_stmt_errno() says why, or it is memory. */
-static bool give_rows(MYSQL_STMT *prepared, const struct sql_statement *statement)
+static bool give_each(MYSQL_STMT *prepared, MYSQL_RES *head, const struct sql_statement *statement)
 {
-	unsigned columns = mysql_stmt_field_count(prepared);
-	my_bool wide = 1, empty[SQL_COLUMNS_MAX] = { 0 };
-	struct sql_row row = { 0 };
-	char *buffer;
+	unsigned columns = mysql_num_fields(head);
+	const char *names[SQL_COLUMNS_MAX + 1] = { NULL };
+	my_bool empty[SQL_COLUMNS_MAX] = { 0 };
+	struct sql_row row = { .names = names };
+	char *buffer = bind_columns(prepared, head, &row, empty);
 	int result;
 
-	if (!columns)
-		return true;
-	if (columns > SQL_COLUMNS_MAX || mysql_stmt_attr_set(prepared, STMT_ATTR_UPDATE_MAX_LENGTH, &wide) ||
-	    mysql_stmt_store_result(prepared))
-		return false;
-	buffer = bind_columns(prepared, columns, &row, empty);
 	if (!buffer)
 		return false;
+	for (unsigned i = 0; i < columns; i++)
+		names[i] = mysql_fetch_field_direct(head, i)->name;
 	while (!(result = mysql_stmt_fetch(prepared))) {
 		struct sql_row seen = row;
 
@@ -253,6 +274,25 @@ static bool give_rows(MYSQL_STMT *prepared, const struct sql_statement *statemen
 	}
 	free(buffer);
 	return result == MYSQL_NO_DATA;
+}
+
+/* false: mysql_stmt_errno() says why, or it is memory. */
+static bool give_rows(MYSQL_STMT *prepared, const struct sql_statement *statement)
+{
+	unsigned columns = mysql_stmt_field_count(prepared);
+	my_bool wide = 1;
+	MYSQL_RES *head;
+	bool ok;
+
+	if (!columns)
+		return true;
+	if (columns > SQL_COLUMNS_MAX || mysql_stmt_attr_set(prepared, STMT_ATTR_UPDATE_MAX_LENGTH, &wide) ||
+	    mysql_stmt_store_result(prepared))
+		return false;
+	head = mysql_stmt_result_metadata(prepared);
+	ok = head && give_each(prepared, head, statement);
+	mysql_free_result(head);
+	return ok;
 }
 
 static int run(struct store *store, const struct sql_statement *statement)
@@ -279,7 +319,8 @@ static int run(struct store *store, const struct sql_statement *statement)
 
 static int begin(struct store *store, const char *doing)
 {
-	const struct sql_statement statement = { .doing = doing, .text = "START TRANSACTION" };
+	const struct sql_statement statement = { .doing = doing,
+						 .text = "START TRANSACTION WITH CONSISTENT SNAPSHOT" };
 	int error = run(store, &statement);
 
 	server_of(store)->in = !error;
@@ -375,7 +416,7 @@ static int migrate(struct server *server)
 	return 0;
 }
 
-struct store *store_connect(const struct store_server *at)
+static struct store *attach(const struct store_server *at, bool administers, bool tables)
 {
 	struct server *server = calloc(1, sizeof(*server));
 
@@ -385,14 +426,30 @@ struct store *store_connect(const struct store_server *at)
 	}
 	server->store.driver = &driver;
 	server->at = *at;
+	server->administers = administers;
 	pthread_mutex_init(&server->store.lock, NULL);
 	if (*at->host)
 		snprintf(server->name, sizeof(server->name), "MariaDB's %s at %s port %u", at->database,
 			 at->host, at->port);
 	else
 		snprintf(server->name, sizeof(server->name), "MariaDB's %s at %s", at->database, at->socket);
-	if (!link_up(server, "be opened") && !migrate(server))
+	if (!link_up(server, "be opened") && (!tables || !migrate(server)))
 		return &server->store;
 	store_close(&server->store);
 	return NULL;
+}
+
+struct store *store_connect(const struct store_server *at)
+{
+	return attach(at, false, true);
+}
+
+struct store *mariadb_administer(const struct store_server *at)
+{
+	return attach(at, true, true);
+}
+
+struct store *mariadb_read(const struct store_server *at)
+{
+	return attach(at, false, false);
 }

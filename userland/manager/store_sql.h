@@ -15,7 +15,7 @@
 #include "manager/store.h"
 
 #define SQL_VALUES_MAX 16
-#define SQL_COLUMNS_MAX 16
+#define SQL_COLUMNS_MAX 64 /* SHOW SLAVE STATUS has 58 */
 
 /* Statements are the same text for both, but for the few that are an array with one for each. */
 enum sql_dialect { SQL_SQLITE, SQL_MARIADB, SQL_DIALECTS };
@@ -27,6 +27,7 @@ struct sql_value {
 
 struct sql_row {
 	const char *columns[SQL_COLUMNS_MAX]; /* numbers too, in decimal; live until the row's next */
+	const char *const *names;	      /* of columns, by MariaDB alone; NULL after the last */
 };
 
 typedef void row_fn(const struct sql_row *row, void *arg);
@@ -85,8 +86,20 @@ int sql_step(struct store *store, const char *doing, row_fn *each, void *arg, co
 /* Of a column. Never NULL. */
 const char *sql_text(const struct sql_row *row, int column);
 int64_t sql_number(const struct sql_row *row, int column);
+/* Of the column of that name; "" where there is none. */
+const char *sql_named(const struct sql_row *row, const char *name);
 /* For each, above: the row's first column into the int64_t that arg points to. */
 void sql_take_number(const struct sql_row *row, void *arg);
+
+/* All that one holds is the other's as well afterwards, or nothing has changed; both are of this version. also is called
+ * within the transaction that reads. 0, or -1 after logging. */
+int store_copy(struct store *from, struct store *to, int (*also)(struct store *from, void *arg), void *arg);
+
+/* As store_connect(): by the system's root as the server's, else with the rights of the role kvmnet_replication; nothing
+ * that it does is replicated. */
+struct store *mariadb_administer(const struct store_server *at);
+/* Likewise with the user's own rights, and no table is made. */
+struct store *mariadb_read(const struct store_server *at);
 
 /* What leads from a version to the next: of SQLite one text, which also writes the version; of MariaDB statements
  * with a semicolon after each, good to be run again when a server ended between them. */
