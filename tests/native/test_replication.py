@@ -8,14 +8,16 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 
 import mariadb
 from case import Deadline, check, equal, scratch
 from manager import ADMIN, ADMIN_PASSWORD, Manager, Person
 from test_manager import Wire, adopted, named
+from test_managerpage import SHOTS, Page, log_in
 from test_mariadb import Writer, check_kept, refused
 from test_permission import SECRET, add_user
-from test_web import handshake
+from test_web import Ended, frame, handshake, message
 
 
 class Office:
@@ -88,8 +90,35 @@ def pair():
         yield wire, first, second
 
 
+class Sitter(threading.Thread):
+    """Sits at a console and answers its pings, as a browser does, until the Device says why it ends."""
+
+    def __init__(self, console):
+        super().__init__()
+        self.console, self.ended = console, None
+        self.start()
+
+    def run(self):
+        try:
+            while True:
+                kind, data = message(self.console)
+                if kind == 9:
+                    self.console.sendall(frame(data, 10))
+                if kind == 8:
+                    self.ended = data[2:].decode()
+                    return
+        except (Ended, OSError) as error:
+            self.ended = repr(error)
+
+
 def sets(server):
     return [name for name, in server.sql("SELECT name FROM kvmnet.sets")]
+
+
+def await_event(admin, text):
+    limit = Deadline(60, f"the audit's word: {text}")
+    while not any(text in event["text"] for event in admin.ask("GET", "audit")[1]["events"]):
+        limit.left()
 
 
 def await_same(first, second):
@@ -113,11 +142,13 @@ def test_primary_is_killed():
         check(f"Secondary of {first.address}" in answer["error"], answer)
         await_same(first, second)
         equal([user["name"] for user in other.ask("GET", "users")[1]["users"]], [ADMIN, "ann"], "what was moved")
+        await_event(admin, "The Secondary follows")
         status, given = admin.ask("POST", f"targets/{found['id']}/ticket")
         guest = Person(device)
         equal(guest.ask("POST", "ticket", {"ticket": given["ticket"]})[0], 200)
         with guest.console() as console:
             handshake(console)
+            sitter = Sitter(console)
             writer = Writer(admin)
             writer.await_more(100)
             equal(first.server.sql("SHOW STATUS LIKE 'Rpl_semi_sync_master_status'")[0][1], "ON")
@@ -128,8 +159,13 @@ def test_primary_is_killed():
             second.await_role("primary")
             check_kept(writer, sets(second.server))
             there = second.log_in()
+            equal(second.server.sql("SELECT @@global.rpl_semi_sync_master_enabled"), [["0"]], "nobody is waited for")
             there.await_device(named("left", link="up"), "the Device has found the other one")
-            equal(len(guest.ask("GET", "status")[1]["sessions"]), 1, "the session that was open")
+            equal(len(guest.ask("GET", "status")[1]["sessions"]), 1, f"the session that was open: {sitter.ended}")
+            # The new Primary has a say in what the old one opened.
+            equal(there.ask("DELETE", f"targets/{found['id']}/sessions")[0], 204)
+            sitter.join()
+            check(ADMIN in sitter.ended, sitter.ended)
         equal(there.ask("POST", "sets", {"name": "there", "targets": [found["id"]]})[0], 200)
         # The first comes back, takes no writes, and what it alone had is gone.
         first.server.start()
@@ -164,6 +200,31 @@ def test_promoted_by_the_page():
         second.await_role("primary")
         equal(second.log_in().ask("POST", "sets", {"name": "here", "targets": []})[0], 200)
         check("read-only" not in second.command("promote"), "once more is nothing")
+
+
+def test_pages_of_both():
+    """The Secondary's says what it is and makes it the Primary; one whose Manager is gone shows the way to the other."""
+    os.makedirs(SHOTS, exist_ok=True)
+    with pair() as (_, first, second), Page(first.manager) as one, Page(second.manager) as other:
+        for page, name in ((one, "pair-primary"), (other, "pair-secondary")):
+            log_in(page, ADMIN, ADMIN_PASSWORD)
+            page.do("errors")  # that nobody was logged in
+            page.shots(name)
+        one.do("await-text", id="pair", text="")
+        other.do("await-text", id="pair-text", text="This is the Secondary")
+        equal(other.do("errors")["errors"], [])
+        first.manager.kill()
+        first.server.kill()
+        one.do("await-text", id="pair-text", text="does not answer")
+        one.do("await-text", id="pair-go", text=f"Go to {second.address}")
+        one.shots("pair-gone")
+        other.do("press", id="promote")
+        other.do("await-text", id="ask-text", text=f"Make sure that {first.address} is gone")
+        other.shots("pair-promote")
+        other.do("press", id="ask-go")
+        second.await_role("primary")
+        log_in(other, ADMIN, ADMIN_PASSWORD)
+        other.do("await-text", id="pair", text="")
 
 
 def test_wrong_commands():

@@ -29,6 +29,7 @@ struct api {
 	struct call *going_on;	     /* the call that is being done, once it goes on */
 	char *wanted;		     /* settings, as JSON; "{}" before there are any */
 	int64_t revision;
+	bool followed;		 /* of a Primary: its Secondary was there when it was last asked */
 	char elsewhere[192];	 /* a sentence of who is the Primary; "" here */
 	uint64_t refusals_since; /* when refusals was last 0 */
 	unsigned refusals;
@@ -83,6 +84,7 @@ struct call {
 	char *text;
 	int64_t revision;
 	bool changed;
+	bool followed;
 	json_t *json;
 };
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lib/log.h"
+
 void api_tell_elsewhere(struct api *api)
 {
 	if (api->stores.role == REPLICATION_SECONDARY)
@@ -22,13 +24,35 @@ static void ask(struct job *job)
 	struct call *call = (struct call *)job;
 	enum replication_role role;
 
-	call->changed = !replication_role(call->api->stores.replication, call->api->stores.store, &role) &&
+	struct store *store = call->api->stores.store;
+
+	call->changed = !replication_role(call->api->stores.replication, store, &role) &&
 			role != call->api->stores.role;
+	call->followed = call->api->stores.role == REPLICATION_PRIMARY && replication_followed(store);
+}
+
+/* MariaDB goes on alone without a word when its Secondary is gone for too long. */
+static void watch(struct api *api, bool followed)
+{
+	static const char *const texts[] = {
+		"The Secondary does not follow: what is changed now is on this machine alone.",
+		"The Secondary follows: what is answered as done is there too.",
+	};
+
+	if (api->stores.role != REPLICATION_PRIMARY || followed == api->followed)
+		return;
+	api->followed = followed;
+	if (followed)
+		log_info("%s", texts[followed]);
+	else
+		log_warn("%s", texts[followed]);
+	api_event(api, "", "replication", NULL, texts[followed]);
 }
 
 static void asked(struct call *call, struct web_request *request)
 {
 	(void)request;
+	watch(call->api, call->followed);
 	if (call->changed)
 		kill(getpid(), SIGHUP);
 }

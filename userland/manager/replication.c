@@ -94,13 +94,16 @@ static int64_t count_of(struct store *store, const char *what)
 	return count;
 }
 
+bool replication_followed(struct store *store)
+{
+	return count_of(store, "rpl_semi_sync_master_clients") > 0 &&
+	       count_of(store, "rpl_semi_sync_master_status") > 0;
+}
+
 static void print_primary(const struct replication *replication, struct store *store, FILE *out)
 {
-	int64_t followers = count_of(store, "rpl_semi_sync_master_clients");
-	bool waits = count_of(store, "rpl_semi_sync_master_status") > 0;
-
 	fprintf(out, "Primary; the Secondary is %s.\n", replication->peer);
-	if (followers > 0 && waits)
+	if (replication_followed(store))
 		fputs("The Secondary is connected; what is answered as done is there too.\n", out);
 	else
 		fputs("ALARM: the Secondary does not follow: what is changed now is on this machine alone.\n",

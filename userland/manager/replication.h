@@ -36,6 +36,8 @@ int replication_role(const struct replication *replication, struct store *store,
 /* Makes our server the Primary's: all that it received is applied first. It is one already: nothing is done. 0, or -1
  * after logging why. */
 int replication_promote(const struct replication *replication);
+/* Of the Primary: whether what is answered as done is at the Secondary too. false too when the server does not say. */
+bool replication_followed(struct store *store);
 /* Lines for an administrator. */
 void replication_print(const struct replication *replication, struct store *store, FILE *out);
 

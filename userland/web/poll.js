@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Asks the program again and again for what a page shows, until the page is left or the log-in is gone.
 
+import * as pair from "./pair.js";
+
 const AGAIN_MS = 2000;
 
 export class Poll {
@@ -48,6 +50,7 @@ export class Poll {
 				return;
 			this.#take(answer);
 			notice.textContent = "";
+			pair.answers(true);
 		} catch (error) {
 			if (round !== this.#round)
 				return;
@@ -56,6 +59,7 @@ export class Poll {
 				return;
 			}
 			notice.textContent = error.message;
+			pair.answers(error.status !== 0);
 		}
 		this.#timer = setTimeout(() => this.now(), AGAIN_MS);
 	}

@@ -8,6 +8,7 @@ export const devices = () => call("GET", "devices");
 export const adopt = (id, authority) => call("POST", `devices/${id}/adoption`, authority);
 // { ticket, url }: what opens a session at its Target.
 export const ticket = (id) => call("POST", `targets/${id}/ticket`);
+export const promote = () => call("POST", "promotion");
 export const account = () => call("GET", "account");
 export const password = (old, fresh) => call("POST", "password", { old_password: old, new_password: fresh });
 export const targets = () => call("GET", "targets");

@@ -7,6 +7,7 @@ import { ask, closeDialogs } from "./dialog.js";
 import * as directory from "./directory.js";
 import * as fleet from "./fleet.js";
 import { hideGate, showGate } from "./gate.js";
+import * as pair from "./pair.js";
 import * as targets from "./targets.js";
 import * as users from "./users.js";
 
@@ -41,9 +42,13 @@ async function go(name, account) {
 
 async function choose() {
 	try {
+		const state = await api.state();
+
+		pair.know(state, "");
 		const account = await fleet.account();
 		const administrator = account.type === "administrator";
 
+		pair.know(state, account.type);
 		at("who").textContent = account.user;
 		at("go-devices").hidden = at("go-users").hidden = at("go-directory").hidden = !administrator;
 		at("go-targets").hidden = !account.opens;
@@ -54,6 +59,7 @@ async function choose() {
 		hideGate();
 	} catch (error) {
 		leave();
+		pair.answers(error.status !== 0);
 		if (error.status === 409)
 			showGate("claim", choose);
 		else if (error.status === 401)
@@ -75,6 +81,8 @@ at("own-password").onclick = () => ask({
 	],
 	act: ({ old, fresh }) => fleet.password(old, fresh),
 });
+
+pair.open(choose);
 
 at("log-out").onclick = async () => {
 	await api.logout().catch(() => {});
