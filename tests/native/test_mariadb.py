@@ -3,6 +3,7 @@
 a server that dies under writes, and servers that are not to be trusted.
 """
 
+import http.client
 import os
 import socket
 import subprocess
@@ -63,7 +64,7 @@ class Writer(threading.Thread):
     """Adds Target Sets, one after the other, from then on; the names that were answered as kept, and that were not."""
 
     def __init__(self, person, stem="set"):
-        super().__init__()
+        super().__init__(daemon=True)
         self.person, self.stem = person, stem
         self.kept, self.doubtful = [], []
         self.goal, self.reached, self.ending = 0, threading.Event(), False
@@ -76,7 +77,7 @@ class Writer(threading.Thread):
             name = f"{self.stem} {number}"
             try:
                 status = self.person.ask("POST", "sets", {"name": name, "targets": []})[0]
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 status = 0
             (self.kept if status == 200 else self.doubtful).append(name)
             if len(self.kept) >= self.goal:

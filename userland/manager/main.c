@@ -184,7 +184,8 @@ static int open_store(struct daemon *daemon)
 		return daemon->store ? 0 : -1;
 	}
 	daemon->store = store_connect(&server);
-	if (!daemon->store || replication_open(&daemon->replication, &server, config->state_dir) ||
+	if (!daemon->store ||
+	    replication_open(&daemon->replication, &server, config->state_dir, config->database_folder) ||
 	    replication_role(&daemon->replication, daemon->store, &daemon->role))
 		return -1;
 	if (daemon->role == REPLICATION_SECONDARY)
@@ -209,7 +210,8 @@ static int run_command(const struct config *config, const struct options *option
 		return pair_take(config, options->words[1]);
 	if (is_command(options, "join", 1, 1))
 		return pair_join(config, &server);
-	if (replication_open(&replication, &server, config->state_dir) || replication_promote(&replication))
+	if (replication_open(&replication, &server, config->state_dir, config->database_folder) ||
+	    replication_promote(&replication))
 		return -1;
 	puts("This is the Primary now.");
 	return 0;

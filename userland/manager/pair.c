@@ -30,7 +30,7 @@
 static const char *const shared[] = { "ca.key", "ca.crt", "ticket.key" };
 #define SHARED (sizeof(shared) / sizeof(shared[0]))
 /* Of the server, in its folder. */
-static const char *const of_server[] = { "authority.crt", "server.crt", "server.key" };
+static const char *const of_server[] = { REPLICATION_CA, REPLICATION_CERTIFICATE, REPLICATION_KEY };
 #define OF_SERVER (sizeof(of_server) / sizeof(of_server[0]))
 
 bool pair_address_valid(const char *address)
@@ -151,9 +151,9 @@ static const char cnf[] =
 	"slave-net-timeout = 10\n"
 	"require-secure-transport = 1\n"
 	"tls-version = TLSv1.3\n"
-	"ssl-ca = %s/authority.crt\n"
-	"ssl-cert = %s/server.crt\n"
-	"ssl-key = %s/server.key\n";
+	"ssl-ca = %s/" REPLICATION_CA "\n"
+	"ssl-cert = %s/" REPLICATION_CERTIFICATE "\n"
+	"ssl-key = %s/" REPLICATION_KEY "\n";
 
 /* Whose folder it is reads what is in it: the server runs as somebody else than we. */
 static int give_away(const char *dir, const char *name)
@@ -424,8 +424,9 @@ static int follow(struct store *to, const struct config *config, const char *pee
 		 "', "
 		 "MASTER_PASSWORD = '', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1, "
 		 "MASTER_HEARTBEAT_PERIOD = 2, MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 1, "
-		 "MASTER_SSL_CA = '%s/authority.crt', MASTER_SSL_CERT = '%s/server.crt', "
-		 "MASTER_SSL_KEY = '%s/server.key'",
+		 "MASTER_SSL_CA = '%s/" REPLICATION_CA "', MASTER_SSL_CERT = '%s/" REPLICATION_CERTIFICATE
+		 "', "
+		 "MASTER_SSL_KEY = '%s/" REPLICATION_KEY "'",
 		 peer, config->database_port, dir, dir, dir);
 	return sql_change(to, doing, NULL, "RESET MASTER", "") ||
 			       sql_change(to, doing, NULL, "SET GLOBAL gtid_slave_pos = ?", "s", position) ||
@@ -462,28 +463,18 @@ static int copy_and_follow(const struct config *config, const struct replication
 int pair_join(const struct config *config, const struct store_server *at)
 {
 	struct replication replication;
-	char paths[OF_SERVER][PATH_MAX + 16];
-	struct store_server there = *at;
 	struct store *from, *to;
 	int error;
 
-	if (replication_open(&replication, at, config->state_dir))
+	if (replication_open(&replication, at, config->state_dir, config->database_folder))
 		return -1;
 	if (!replication.paired) {
 		log_error(
 			"this Manager is not in Replication mode: kvmnet-manager join FILE, with a file of pair's");
 		return -1;
 	}
-	for (unsigned i = 0; i < OF_SERVER; i++)
-		snprintf(paths[i], sizeof(paths[i]), "%s/%s", config->database_folder, of_server[i]);
-	there.host = replication.peer;
-	there.port = config->database_port;
-	there.ca = paths[0];
-	there.certificate = paths[1];
-	there.key = paths[2];
-	there.user = REPLICATION_USER;
 	to = mariadb_administer(at);
-	from = to ? mariadb_read(&there) : NULL;
+	from = to ? replication_reach(&replication) : NULL;
 	error = from ? copy_and_follow(config, &replication, from, to) : -1;
 	store_close(from);
 	store_close(to);

@@ -16,7 +16,8 @@
 
 #define APPLY_S 60
 
-int replication_open(struct replication *replication, const struct store_server *at, const char *state_dir)
+int replication_open(struct replication *replication, const struct store_server *at, const char *state_dir,
+		     const char *folder)
 {
 	const char *self, *peer;
 	size_t len;
@@ -26,6 +27,10 @@ int replication_open(struct replication *replication, const struct store_server 
 	*replication = (struct replication){ .at = *at };
 	if (!text && errno == ENOENT)
 		return 0;
+	snprintf(replication->ca, sizeof(replication->ca), "%s/" REPLICATION_CA, folder);
+	snprintf(replication->certificate, sizeof(replication->certificate), "%s/" REPLICATION_CERTIFICATE,
+		 folder);
+	snprintf(replication->key, sizeof(replication->key), "%s/" REPLICATION_KEY, folder);
 	free(text);
 	if (json_unpack(json, "{s:s, s:s}", "self", &self, "peer", &peer) || !pair_address_valid(self) ||
 	    !pair_address_valid(peer)) {
@@ -38,6 +43,18 @@ int replication_open(struct replication *replication, const struct store_server 
 	replication->paired = true;
 	json_decref(json);
 	return 0;
+}
+
+struct store *replication_reach(const struct replication *replication)
+{
+	struct store_server there = replication->at;
+
+	there.host = replication->peer;
+	there.ca = replication->ca;
+	there.certificate = replication->certificate;
+	there.key = replication->key;
+	there.user = REPLICATION_USER;
+	return mariadb_read(&there);
 }
 
 int replication_role(const struct replication *replication, struct store *store, enum replication_role *role)
@@ -192,6 +209,21 @@ static int promote(struct store *store)
 	return 0;
 }
 
+/* Two Primaries would be two Managers that differ. */
+static bool peer_is_primary(const struct replication *replication)
+{
+	enum replication_role role = REPLICATION_SECONDARY;
+	struct store *there = replication_reach(replication);
+
+	if (!there)
+		log_info("%s does not answer, and is taken to be gone", replication->peer);
+	else if (!replication_role(replication, there, &role) && role == REPLICATION_PRIMARY)
+		log_error("%s is the Primary, and answers: stop its MariaDB first, or use that one",
+			  replication->peer);
+	store_close(there);
+	return role == REPLICATION_PRIMARY;
+}
+
 int replication_promote(const struct replication *replication)
 {
 	enum replication_role role;
@@ -207,7 +239,7 @@ int replication_promote(const struct replication *replication)
 		return -1;
 	error = replication_role(replication, store, &role);
 	if (!error && role == REPLICATION_SECONDARY)
-		error = promote(store);
+		error = peer_is_primary(replication) ? -1 : promote(store);
 	store_close(store);
 	return error;
 }
