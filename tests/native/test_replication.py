@@ -20,6 +20,8 @@ from test_mariadb import Writer, check_kept, refused
 from test_permission import SECRET, add_user
 from test_web import Ended, frame, handshake, message
 
+LIMIT = 200  # two servers, two Managers, a Device, and parts that change every ten seconds
+
 
 class Office:
     """A Manager that is not started, and its server, which is."""
