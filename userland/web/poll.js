@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Asks the program again and again for what a page shows, until the page is left or the log-in is gone.
 
-import * as pair from "./pair.js";
-
 const AGAIN_MS = 2000;
+
+// A "poll" event of the document tells whoever it concerns whether the program answers.
+const tell = (answers) => document.dispatchEvent(new CustomEvent("poll", { detail: answers }));
 
 export class Poll {
 	#read;
@@ -50,7 +51,7 @@ export class Poll {
 				return;
 			this.#take(answer);
 			notice.textContent = "";
-			pair.answers(true);
+			tell(true);
 		} catch (error) {
 			if (round !== this.#round)
 				return;
@@ -59,7 +60,7 @@ export class Poll {
 				return;
 			}
 			notice.textContent = error.message;
-			pair.answers(error.status !== 0);
+			tell(error.status !== 0);
 		}
 		this.#timer = setTimeout(() => this.now(), AGAIN_MS);
 	}

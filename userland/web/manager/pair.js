@@ -36,6 +36,8 @@ export function answers(does) {
 	show();
 }
 
+document.addEventListener("poll", (event) => answers(event.detail));
+
 // done() when it has begun: the Manager starts again, and everybody logs in anew.
 export function open(done) {
 	at("promote").onclick = () => ask({
