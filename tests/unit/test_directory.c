@@ -2,12 +2,14 @@
 /* The directory's settings, and what an import makes of an answer. */
 /* LINK: userland/manager/directory_settings.c userland/manager/directory_plan.c userland/manager/text.c
  *	 userland/lib/body.c | ldap jansson -lcrypto */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -23,6 +25,15 @@
 	"FoAUh8tUpHvfae2e071RYlOLFDMOZT8wDwYDVR0TAQH/BAUwAwEB/zAFBgMrZXAD\n" \
 	"QQCPaKz/63XgMOEWqIHGjSn97CBBha7hEsj4ibOrq7RWX9pt6exZe0dBpfz08XLJ\n" \
 	"FAT8VCnX9wXkq/u1OmtB+BIF\n" \
+	"-----END CERTIFICATE-----\n"
+
+/* Nothing is asked for a password, for which a daemon's only worker would wait. */
+#define ENCRYPTED \
+	"-----BEGIN CERTIFICATE-----\n" \
+	"Proc-Type: 4,ENCRYPTED\n" \
+	"DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n" \
+	"\n" \
+	"MIIBLjCB4aADAgECAhQNXEZUCcRreui6BareSeqI+o0NXTAFBgMrZXAwDDEKMAgG\n" \
 	"-----END CERTIFICATE-----\n"
 
 static json_t *sound(void)
@@ -164,6 +175,23 @@ static void test_other_members(void **state)
 	assert_false(good("more", json_true()));
 }
 
+static void test_nobody_is_asked_for_a_password(void **state)
+{
+	int ends[2];
+	char first;
+
+	(void)state;
+	/* Without a terminal libcrypto asks its input. */
+	assert_true(setsid() >= 0 || errno == EPERM);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "pass\n", 5), 5);
+	assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+	close(ends[1]);
+	assert_false(text("ca", ENCRYPTED));
+	assert_int_equal(read(ends[0], &first, 1), 1);
+	close(ends[0]);
+}
+
 static void test_password_is_for_one_directory(void **state)
 {
 	static const char *const names[] = { "url", "ca", "bind_dn" };
@@ -262,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_filters_are_one),
 		cmocka_unit_test(test_other_members),
+		cmocka_unit_test(test_nobody_is_asked_for_a_password),
 		cmocka_unit_test(test_password_is_for_one_directory),
 		cmocka_unit_test(test_plan),
 	};

@@ -75,6 +75,13 @@ static bool take_url(const json_t *json, struct directory_settings *settings)
 	return take_host(url + (settings->ldaps ? 8 : 7), settings->host);
 }
 
+/* libcrypto would ask the console for one. */
+static int no_password(char *buf, int size, int rwflag, void *arg)
+{
+	(void)buf, (void)size, (void)rwflag, (void)arg;
+	return -1;
+}
+
 /* One or more certificates, each of which can be read. */
 static bool take_ca(const json_t *json, struct directory_settings *settings)
 {
@@ -87,7 +94,7 @@ static bool take_ca(const json_t *json, struct directory_settings *settings)
 		bio = BIO_new_mem_buf(settings->ca, -1);
 	if (!bio)
 		return false;
-	for (; (one = PEM_read_bio_X509(bio, NULL, NULL, NULL)); count++)
+	for (; (one = PEM_read_bio_X509(bio, NULL, no_password, NULL)); count++)
 		X509_free(one);
 	all = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 	ERR_clear_error();
