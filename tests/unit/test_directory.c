@@ -283,6 +283,21 @@ static void test_plan(void **state)
 	       "A User Group that the directory's settings name does not exist any more: correct groups.");
 }
 
+/* Whose entry is there under a name that cannot be taken is not gone; what is no text is nobody's entry. */
+static void test_odd_entries(void **state)
+{
+	static char dn_left[] = "cn=left", dn_bad[] = "cn=\xff", dn_long[5000];
+	struct directory_entry odd[] = {
+		{ .name = "", .dn = dn_left },
+		{ .name = "bad", .dn = dn_bad },
+		{ .name = "long", .dn = memset(dn_long, 'x', sizeof(dn_long) - 1) },
+	};
+	struct directory_answer answer = { .entries = odd, .count = 3 };
+
+	(void)state;
+	expect(&answer, "{\"1\": {}}", "-ann -two ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_is_asked_for_a_password),
 		cmocka_unit_test(test_password_is_for_one_directory),
 		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_odd_entries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

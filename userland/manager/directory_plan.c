@@ -9,13 +9,15 @@
 #include "manager/text.h"
 
 #define DN_SHOWN 200
+#define DN_MAX 4096 /* bytes */
 
 struct planning {
 	struct directory_plan *plan;
 	const struct directory_settings *settings;
 	const struct directory_answer *answer;
 	const json_t *users, *groups;
-	json_t *seen; /* names that the answer has, as an object */
+	json_t *seen,
+		*odd; /* names that the answer has, and entries whose names nobody can take, as objects */
 	bool partial, failed;
 };
 
@@ -115,14 +117,27 @@ static void plan_entry(struct planning *planning, const struct directory_entry *
 		tell(planning, user ? "changed" : "added", entry->name);
 }
 
+/* Whether the store, and what reads it, can have it. */
+static bool is_text(const char *dn)
+{
+	json_t *text = json_string(dn);
+
+	json_decref(text);
+	return text && strlen(dn) <= DN_MAX;
+}
+
 static void plan_odd(struct planning *planning, const struct directory_entry *entry)
 {
 	char shown[DN_SHOWN];
 
 	text_clean(entry->dn, shown, sizeof(shown));
 	tell(planning, "odd", shown);
+	/* One that is no text is nobody's of before. */
+	if (is_text(entry->dn) && json_object_set_new(planning->odd, entry->dn, json_true()))
+		planning->failed = true;
 }
 
+/* An entry that has several names by now, or one that cannot be a user's, is there all the same. */
 static void plan_gone(struct planning *planning)
 {
 	const char *name;
@@ -131,9 +146,10 @@ static void plan_gone(struct planning *planning)
 	json_object_foreach((json_t *)planning->users, name, user)
 	{
 		struct store_change change = { .what = STORE_CHANGE_GONE, .name = name };
+		const char *known = json_string_value(json_array_get(user, 0));
 
-		if (!*json_string_value(json_array_get(user, 0)) || json_is_true(json_array_get(user, 1)) ||
-		    json_object_get(planning->seen, name))
+		if (!*known || json_is_true(json_array_get(user, 1)) ||
+		    json_object_get(planning->seen, name) || json_object_get(planning->odd, known))
 			continue;
 		add_change(planning, &change);
 		tell(planning, "gone", name);
@@ -149,7 +165,7 @@ static void plan_all(struct planning *planning)
 
 		if (*entry->name && json_object_set_new(planning->seen, entry->name, json_true()))
 			planning->failed = true;
-		if (!*entry->name || entry->twice)
+		if (!*entry->name || entry->twice || !is_text(entry->dn))
 			plan_odd(planning, entry);
 		else
 			plan_entry(planning, entry);
@@ -178,6 +194,7 @@ const char *directory_plan_make(struct directory_plan *plan, const struct direct
 		.groups = groups,
 		.partial = answer->partial || !answer->count,
 		.seen = json_object(),
+		.odd = json_object(),
 	};
 	const char *why = answer->partial ? answer->why :
 			  answer->count	  ? "" :
@@ -188,11 +205,12 @@ const char *directory_plan_make(struct directory_plan *plan, const struct direct
 	plan->report = json_pack("{s:I, s:b, s:s, s:[], s:[], s:[], s:[], s:[]}", "found",
 				 (json_int_t)answer->count, "partial", planning.partial, "why", why, "added",
 				 "changed", "gone", "taken", "odd");
-	if (!wrong && plan->report && planning.seen)
+	if (!wrong && plan->report && planning.seen && planning.odd)
 		plan_all(&planning);
-	if (!wrong && (!plan->report || !planning.seen || planning.failed))
+	if (!wrong && (!plan->report || !planning.seen || !planning.odd || planning.failed))
 		wrong = "The Manager is out of memory.";
 	json_decref(planning.seen);
+	json_decref(planning.odd);
 	return wrong;
 }
 
