@@ -423,6 +423,11 @@ def test_directory_is_away():
         place.stop()
         for name in ["ann", "nobody"] * 8:
             equal(try_login(manager, name, "ann's secret")[0], 503, name)
+        # So strangers may try as often as they like; and push nothing out of the audit.
+        for _ in range(20):
+            equal(try_login(manager, "stranger", "some password")[0], 503)
+        noted = [event for event in keeper.ask("GET", "audit")[1]["events"] if "cannot be asked" in event["text"]]
+        check(16 < len(noted) <= 30, f"{len(noted)} of them in the audit")
         check(not any(user["gone"] for user in users(keeper).values()), "somebody is gone")
         place.start()
         log_in(manager, "ann", "ann's secret")

@@ -20,7 +20,7 @@
 #define DIRECTORY_THREADS 4
 #define FLEET_DESCRIPTORS 12000
 #define API_BUSY "The Manager has too much to do at this moment: try again."
-#define REFUSALS_MAX 30 /* links that were refused, in the audit, in... */
+#define REFUSALS_MAX 30 /* links, and log-ins that the directory was not there for, in the audit, in... */
 #define REFUSALS_NS 60000000000ull
 
 struct api_route {
@@ -283,17 +283,22 @@ void api_event(struct api *api, const char *who, const char *what, const char *d
 	api_submit(api->quick, call, NULL);
 }
 
-static void link_event(struct link_site *site, const char *what, const char *device, const char *text)
+bool api_may_note_refusal(struct api *api)
 {
-	struct api *api = (struct api *)site;
 	uint64_t now = loop_now_ns();
 
 	if (now - api->refusals_since > REFUSALS_NS) {
 		api->refusals_since = now;
 		api->refusals = 0;
 	}
-	/* Strangers write no book of their own: the log has them all. */
-	if (api->refusals++ < REFUSALS_MAX)
+	return api->refusals++ < REFUSALS_MAX;
+}
+
+static void link_event(struct link_site *site, const char *what, const char *device, const char *text)
+{
+	struct api *api = (struct api *)site;
+
+	if (api_may_note_refusal(api))
 		api_event(api, "", what, device, text);
 }
 

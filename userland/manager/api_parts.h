@@ -99,6 +99,8 @@ void api_go_on(struct job_queue *queue, struct call *call, struct web_request *r
 	       void (*run)(struct job *job), void (*done)(struct call *call, struct web_request *request));
 /* The body's members into call->fields; false: it is answered. */
 bool api_fields(struct call *call, struct web_request *request, const char *const names[], unsigned count);
+/* Whether one more refusal of a stranger goes into the audit: strangers write no book of their own. The log has them all. */
+bool api_may_note_refusal(struct api *api);
 /* Stores an event for the audit; nobody waits for it. */
 void api_event(struct api *api, const char *who, const char *what, const char *device, const char *text);
 json_t *api_body(const struct web_request *request);

@@ -64,8 +64,10 @@ static void begin_login(struct call *call, struct web_request *request)
 
 static void came(struct call *call, struct web_request *request, bool login)
 {
-	/* Who is not even let try is not worth a line each: his first tries have theirs. */
-	if (call->result != ACCOUNT_LIMITED)
+	/* Who is not even let try is not worth a line each: his first tries have theirs. And what is no guess has no
+	 * limit: strangers would push all else out of the audit. */
+	if (call->result != ACCOUNT_LIMITED &&
+	    (call->result != ACCOUNT_AWAY || api_may_note_refusal(call->api)))
 		api_event(call->api, call->user, login ? "log in" : "claim", NULL,
 			  account_text(call->result));
 	if (!request)
