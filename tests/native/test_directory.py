@@ -292,6 +292,50 @@ class Hostile:
         self.listener.close()
 
 
+class Scripted(Hostile):
+    """One that speaks TLS, and answers a message of this number and kind (RFC 4511's tag) with answer(number, kind), which
+    gives parts until it is heard no more."""
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                link, _ = self.listener.accept()
+                with contextlib.suppress(OSError), self.tls.wrap_socket(link, server_side=True) as talk:
+                    while message := talk.recv(65536):
+                        self.heard.append(message)
+                        at = 2 + (message[1] & 0x7f if message[1] & 0x80 else 0)
+                        at += 2
+                        number = message[at:at + message[at - 1]]
+                        for part in self.answer(number, message[at + len(number)]):
+                            talk.sendall(part)
+
+
+def ber(tag, *parts):
+    body = b"".join(parts)
+    size = len(body)
+    return bytes([tag]) + (bytes([size]) if size < 128 else bytes([0x82]) + size.to_bytes(2, "big")) + body
+
+
+BIND, SEARCH = 0x60, 0x63
+SUCCESS = ber(0x0a, b"\0"), ber(0x04), ber(0x04)
+
+
+def one_page(number, kind):
+    """A bind succeeds; a search finds nobody."""
+    if kind in (BIND, SEARCH):
+        yield ber(0x30, ber(0x02, number), ber(kind + (1 if kind == BIND else 2), *SUCCESS))
+
+
+def endless(number, kind):
+    """A bind succeeds; a search's first page has people without end."""
+    if kind == SEARCH:
+        for count in range(1000000):
+            name = f"user{count}".encode()
+            uid = ber(0x30, ber(0x04, b"uid"), ber(0x31, ber(0x04, name)))
+            yield ber(0x30, ber(0x02, number), ber(0x64, ber(0x04, b"cn=" + name + b"," + PEOPLE.encode()), ber(0x30, uid)))
+    yield from one_page(number, kind)
+
+
 START_TLS = b"1.3.6.1.4.1.1466.20037"
 
 
@@ -320,6 +364,23 @@ def test_hostile_directory():
         # It is there again, for what comes after.
         set_up(admin, place)
         equal(asked(admin, "preview")["added"], ["ann", "bob", "eve"])
+
+
+def scripted(wire, admin, place, answer):
+    place.certify(["127.0.0.1"])
+    there = wire.stack.enter_context(Scripted(admin.place.space, answer, (place.path("slapd.crt"), place.path("slapd.key"))))
+    set_up(admin, place, url=f"ldaps://127.0.0.1:{there.port}")
+    return there
+
+
+def test_more_than_are_taken():
+    """Of one that has no end, and cares for no pages."""
+    with Wire() as wire:
+        admin, place = wire.manager().claimed(), directory(wire, FEW)
+        scripted(wire, admin, place, endless)
+        answer = asked(admin, "preview")
+        equal((answer["partial"], answer["found"]), (True, 20001))
+        check("more people than this Manager takes" in answer["why"], answer["why"])
 
 
 def test_external_mode():

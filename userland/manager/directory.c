@@ -186,6 +186,20 @@ static bool end_page(struct reading *reading, LDAPMessage *message, struct berva
 	return good;
 }
 
+/* Also of a server that gives empty pages without end, or all it has in one. */
+static bool is_too_much(struct reading *reading)
+{
+	if (loop_now_ns() > reading->end_ns)
+		partial(reading->answer,
+			"The directory did not come to an end within a minute: narrow base or filter.");
+	else if (reading->answer->count > DIRECTORY_ENTRIES_MAX)
+		partial(reading->answer,
+			"There are more people than this Manager takes: narrow base or filter.");
+	else
+		return false;
+	return true;
+}
+
 /* Entries until the page's last message. */
 static bool read_page(struct reading *reading, int number, struct berval *cookie)
 {
@@ -217,10 +231,8 @@ static bool read_page(struct reading *reading, int number, struct berval *cookie
 			break;
 		}
 		ldap_msgfree(message);
-		if (good && more && loop_now_ns() > reading->end_ns) {
+		if (good && more && is_too_much(reading)) {
 			ldap_abandon_ext(ldap, number, NULL, NULL);
-			partial(reading->answer,
-				"The directory did not come to an end within a minute: narrow base or filter.");
 			return true;
 		}
 	}
@@ -258,10 +270,7 @@ static bool read_entries(struct reading *reading)
 		 reading->settings->name_attribute);
 	do {
 		good = ask_page(reading, filter, &cookie, &number) && read_page(reading, number, &cookie);
-		if (good && cookie.bv_len && answer->count >= DIRECTORY_ENTRIES_MAX)
-			partial(answer,
-				"There are more people than this Manager takes: narrow base or filter.");
-	} while (good && !answer->partial && cookie.bv_len);
+	} while (good && !answer->partial && cookie.bv_len && !is_too_much(reading));
 	ber_memfree(cookie.bv_val);
 	return good;
 }
