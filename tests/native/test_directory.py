@@ -383,6 +383,21 @@ def test_more_than_are_taken():
         check("more people than this Manager takes" in answer["why"], answer["why"])
 
 
+def test_directory_hears_of_its_own_alone():
+    """Whoever was not imported, or is a user of the Manager's own, is not looked for there: nobody's password is guessed by
+    way of a Manager that would not let him in."""
+    with Wire() as wire:
+        admin, place = imported(wire)
+        add_user(admin, "localonly", "user")
+        there = scripted(wire, admin, place, one_page)
+        keeper = go_external(admin)
+        for name in ("localonly", "ANN", "stranger", "ann"):
+            equal(try_login(keeper.place, name, "some password")[0], 401, name)
+        heard = b"".join(there.heard)
+        for name, whether in ((b"localonly", False), (b"ANN", False), (b"stranger", False), (b"ann", True)):
+            equal(name in heard, whether, name)
+
+
 def test_external_mode():
     """Who may log in and do what, in each mode; it holds over a restart; and the way back."""
     with Wire() as wire:

@@ -243,21 +243,21 @@ static enum account_result verify_inside(struct account_table *table, struct acc
 					 const char *name, const char *password, enum account_type *type)
 {
 	struct found found;
-	bool open, known, right;
+	bool open, right;
 
 	if (find(table, name, &found))
 		return ACCOUNT_FAILED;
+	try->known = found.standing;
+	*type = found.standing;
 	pthread_mutex_lock(&table->mutex);
 	guess_login(table->guesses, &try->guess, &try->source, name);
 	open = guess_take(&try->guess);
 	pthread_mutex_unlock(&table->mutex);
-	if (!open)
-		return ACCOUNT_LIMITED;
-	if (found.external && found.standing != ACCOUNT_KEEPER)
-		return ACCOUNT_ASK;
-	known = found.standing;
-	right = password_matches(known ? found.hash : table->nobody, password) && known;
-	*type = found.standing;
+	if (!open || (found.external && found.standing != ACCOUNT_KEEPER)) {
+		OPENSSL_cleanse(found.hash, sizeof(found.hash));
+		return open ? ACCOUNT_ASK : ACCOUNT_LIMITED;
+	}
+	right = password_matches(try->known ? found.hash : table->nobody, password) && try->known;
 	OPENSSL_cleanse(&found, sizeof(found));
 	if (!right)
 		return ACCOUNT_WRONG;

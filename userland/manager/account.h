@@ -45,6 +45,7 @@ enum account_result {
 struct account_try {
 	struct source source;
 	struct guess guess;
+	bool known; /* else the directory is asked about nobody: whom it does not check here, none guesses at by this Manager */
 };
 
 /* Makes the claim code when the store has no user. NULL after logging why. */

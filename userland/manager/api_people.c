@@ -132,8 +132,9 @@ static void ask_directory(struct job *job)
 
 	call->asked = DIRECTORY_FAILED;
 	if (settings)
-		call->asked = directory_verify(settings, call->api->stores.state_dir, call->fields[0],
-					       call->fields[1], call->why);
+		call->asked =
+			directory_verify(settings, call->api->stores.state_dir,
+					 call->try.known ? call->fields[0] : "", call->fields[1], call->why);
 	if (call->asked == DIRECTORY_FAILED)
 		log_warn("directory: no log-in: %s", call->why);
 	call->result = results[call->asked];
@@ -160,10 +161,15 @@ static void directory_asked(struct call *call, struct web_request *request)
 
 static void verified(struct call *call, struct web_request *request)
 {
-	if (call->result == ACCOUNT_ASK)
-		api_go_on(call->api->directory, call, request, ask_directory, directory_asked);
-	else
+	if (call->result != ACCOUNT_ASK) {
 		came(call, request, true);
+		return;
+	}
+	api_go_on(call->api->directory, call, request, ask_directory, directory_asked);
+	if (call->api->going_on !=
+	    call) /* too much to do: no guess was made, and only its count is taken back */
+		account_conclude(call->api->stores.accounts, &call->try, call->user, ACCOUNT_AWAY,
+				 &call->type);
 }
 
 void api_run_login(struct api *api, struct web_request *request)

@@ -38,7 +38,7 @@ enum directory_result directory_probe(const struct directory_settings *settings,
 				      char why[DIRECTORY_WHY_SIZE]);
 
 /* Is there one entry of that name that would be imported, and is that its password? Takes as long for a name that there
- * is not. */
+ * is not, or that is "". */
 enum directory_result directory_verify(const struct directory_settings *settings, const char *state_dir,
 				       const char *name, const char *password, char why[DIRECTORY_WHY_SIZE]);
 
