@@ -390,6 +390,55 @@ static void test_networkd_fails(void **state)
 	assert_int_equal(network_keep(), ENOENT);
 }
 
+/* What nobody confirmed does not stay because the way back fails at first. */
+static void test_way_back_fails(void **state)
+{
+	struct network_settings settings = fixed(6), other = fixed(7);
+
+	(void)state;
+	keep(5);
+	assert_int_equal(network_try(&settings), 0);
+	pass(2);
+	reload_error = -EIO;
+	pass(HELPER_TRIAL_S);
+	assert_true(has(5));
+	assert_int_equal(network_keep(), ENOENT);
+	assert_int_equal(network_try(&other), EIO);
+	pass(600);
+	/* Ever more seldom. */
+	assert_in_range(reloads, 6, 12);
+	reload_error = 0;
+	reloads = 0;
+	pass(3600);
+	assert_int_equal(reloads, 1);
+	pass(3600);
+	assert_int_equal(reloads, 1);
+	assert_int_equal(network_try(&other), 0);
+	pass(2);
+	assert_int_equal(network_keep(), 0);
+	assert_true(has(7));
+}
+
+/* Nor because its file cannot be replaced. */
+static void test_file_stays(void **state)
+{
+	struct network_settings settings = fixed(6);
+	char path[160];
+
+	(void)state;
+	keep(5);
+	assert_int_equal(network_try(&settings), 0);
+	pass(2);
+	snprintf(path, sizeof(path), "%s/." UNIT ".new", run_dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	pass(HELPER_TRIAL_S);
+	assert_true(has(6));
+	assert_int_equal(rmdir(path), 0);
+	pass(60);
+	assert_true(has(5));
+	assert_int_equal(reloads, 3);
+}
+
 static void test_cannot_be_stored(void **state)
 {
 	struct network_settings settings = fixed(6);
@@ -463,6 +512,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, begin, end),
 		cmocka_unit_test_setup_teardown(test_forgotten, begin, end),
 		cmocka_unit_test_setup_teardown(test_networkd_fails, begin, end),
+		cmocka_unit_test_setup_teardown(test_way_back_fails, begin, end),
+		cmocka_unit_test_setup_teardown(test_file_stays, begin, end),
 		cmocka_unit_test_setup_teardown(test_cannot_be_stored, begin, end),
 		cmocka_unit_test_setup_teardown(test_damaged, begin, end),
 		cmocka_unit_test_setup_teardown(test_calls, begin, end),

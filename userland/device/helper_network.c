@@ -22,6 +22,9 @@
 #define SECOND_NS 1000000000ULL
 /* The answer to who asked is to be on its way before his address goes. */
 #define DELAY_NS SECOND_NS
+/* A way back that fails is tried again, ever more seldom. */
+#define AGAIN_NS (5 * SECOND_NS)
+#define LONGEST_NS (3600 * SECOND_NS)
 #define FILE_NAME "network"
 #define FILE_FORMAT 1
 /* Before the image's own, and before those that other packages bring. */
@@ -46,6 +49,9 @@ static struct {
 	enum phase phase; /* of the trial */
 	struct network_settings trial;
 	uint64_t end_ns; /* of it */
+	const char *why; /* of ENDING: for the log */
+	uint64_t again_ns;
+	bool untold; /* networkd has not read what is there now */
 	struct loop_timer timer;
 } network;
 
@@ -138,7 +144,7 @@ static bool is_there(const char *name, const char *text)
 	return same;
 }
 
-/* 1: it is another one now; 0: it was so already; -1 after logging. */
+/* 0, or -1 after logging. */
 static int put_unit(const struct network_settings *settings)
 {
 	char name[UNIT_SIZE], text[TEXT_SIZE], path[PATH_MAX];
@@ -153,20 +159,21 @@ static int put_unit(const struct network_settings *settings)
 	snprintf(path, sizeof(path), "%s/%s", network.run_dir, name);
 	if (state_write(network.run_dir, name, text, strlen(text)))
 		return -1;
+	network.untold = true;
 	/* networkd runs as a user of its own. */
 	if (chmod(path, 0644)) {
 		log_error("network: %s: %s", path, strerror(errno));
 		return -1;
 	}
-	return 1;
+	return 0;
 }
 
-/* Ours that belong to nothing that is kept. Whether there was one. */
-static bool remove_strangers(void)
+/* Ours that belong to nothing that is kept. 0, or -1 after logging. */
+static int remove_strangers(void)
 {
 	DIR *dir = opendir(network.run_dir);
 	struct dirent *entry;
-	bool any = false;
+	int result = 0;
 
 	while (dir && (entry = readdir(dir))) {
 		bool wanted = strncmp(entry->d_name, UNIT_START, strlen(UNIT_START));
@@ -177,29 +184,44 @@ static bool remove_strangers(void)
 			unit_name(&network.kept.of[i], name);
 			wanted = !strcmp(entry->d_name, name);
 		}
-		if (!wanted)
-			any |= !state_remove(network.run_dir, entry->d_name);
+		if (wanted)
+			continue;
+		if (state_remove(network.run_dir, entry->d_name))
+			result = -1;
+		else
+			network.untold = true;
 	}
 	if (dir)
 		closedir(dir);
-	return any;
+	return result;
 }
 
-/* What is kept and nothing else, as long as there is no trial. */
+/* networkd of what is there. 0, or -1: it was logged. */
+static int tell(void)
+{
+	if (network.untold && network.reload())
+		return -1;
+	network.untold = false;
+	return 0;
+}
+
+/* What is kept and nothing else, as long as there is no trial. 0, or -1: it is tried again. */
 static int put_kept(void)
 {
-	bool changed = remove_strangers();
-	int result = 0;
+	int result = remove_strangers();
 
-	for (unsigned i = 0; i < network.kept.count; i++) {
-		int put = put_unit(&network.kept.of[i]);
-
-		changed |= put > 0;
-		if (put < 0)
-			result = -EIO;
-	}
-	if (changed && network.reload())
-		result = -EIO;
+	for (unsigned i = 0; i < network.kept.count; i++)
+		if (put_unit(&network.kept.of[i]))
+			result = -1;
+	if (tell())
+		result = -1;
+	network.phase = result ? ENDING : NONE;
+	network.why = "it failed before";
+	if (result)
+		loop_timer_arm(network.loop, &network.timer, network.again_ns);
+	network.again_ns = result ? network.again_ns * 2 : AGAIN_NS;
+	if (network.again_ns > LONGEST_NS)
+		network.again_ns = LONGEST_NS;
 	return result;
 }
 
@@ -232,19 +254,16 @@ static int store(const struct kept *kept)
 
 /* ---- the trial ---- */
 
-static void end_trial(const char *why)
+static int end_trial(const char *why)
 {
 	log_warn("network: back to what is kept: %s", why);
-	network.phase = NONE;
-	put_kept();
+	return put_kept();
 }
 
 static void begin_trial(void)
 {
-	int put = put_unit(&network.trial);
-
 	network.phase = HOLDS;
-	if (put < 0 || (put && network.reload())) {
+	if (put_unit(&network.trial) || tell()) {
 		end_trial("the new settings could not be set");
 		return;
 	}
@@ -259,7 +278,7 @@ static void expired(struct loop_timer *timer)
 	else if (network.phase == HOLDS)
 		end_trial("nobody confirmed the new settings");
 	else if (network.phase == ENDING)
-		end_trial("it was asked for");
+		end_trial(network.why);
 }
 
 uint8_t network_try(const struct network_settings *settings)
@@ -272,8 +291,8 @@ uint8_t network_try(const struct network_settings *settings)
 	}
 	if (!find_kept(settings->mac) && network.kept.count == HELPER_INTERFACES)
 		return ENOSPC;
-	if (network.phase == HOLDS || network.phase == ENDING)
-		end_trial("other settings are tried");
+	if ((network.phase == HOLDS || network.phase == ENDING) && end_trial("other settings are tried"))
+		return EIO;
 	network.trial = *settings;
 	network.phase = DECIDED;
 	network.end_ns = loop_now_ns() + DELAY_NS + HELPER_TRIAL_S * SECOND_NS;
@@ -306,6 +325,7 @@ uint8_t network_return(void)
 	if (network.phase == NONE || network.phase == ENDING)
 		return ENOENT;
 	network.phase = network.phase == DECIDED ? NONE : ENDING;
+	network.why = "it was asked for";
 	loop_timer_cancel(network.loop, &network.timer);
 	if (network.phase == ENDING)
 		loop_timer_arm(network.loop, &network.timer, DELAY_NS);
@@ -320,6 +340,7 @@ uint8_t network_forget(void)
 		return EIO;
 	network.kept = none;
 	network.phase = ENDING;
+	network.why = "it was asked for";
 	loop_timer_arm(network.loop, &network.timer, DELAY_NS);
 	return 0;
 }
@@ -370,7 +391,8 @@ void network_open(struct loop *loop, const char *state_dir, const char *run_dir,
 	network.run_dir = run_dir;
 	network.reload = reload;
 	network.timer.expired = expired;
-	network.phase = NONE;
+	network.again_ns = AGAIN_NS;
+	network.untold = false;
 	mkdir(run_dir, 0755); /* for a system without tmpfiles.d, which makes it otherwise */
 	if (!state_prepare(state_dir))
 		load();
@@ -379,8 +401,8 @@ void network_open(struct loop *loop, const char *state_dir, const char *run_dir,
 
 void network_close(void)
 {
-	loop_timer_cancel(network.loop, &network.timer);
 	if (network.phase == HOLDS || network.phase == ENDING)
 		end_trial("the helper ends");
+	loop_timer_cancel(network.loop, &network.timer);
 	network.phase = NONE;
 }
