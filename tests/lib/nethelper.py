@@ -60,10 +60,12 @@ class Network:
         return found
 
     def reload(self):
-        """Waits until the helper tells networkd, and sets the static addresses of its one file, or ADDRESS."""
+        """Waits until the helper tells networkd, and sets the static addresses and gateways of its one file, or ADDRESS."""
         equal(self.helper.line(), "reload", "the helper says")
         text = "".join(self.files().values())
         self.space.ip("addr flush dev eth0")
         for address in re.findall("^Address=(.*)", text, re.M) or [ADDRESS]:
             self.space.ip(f"addr add {address} dev eth0")
+        for gateway in re.findall("^Gateway=(.*)", text, re.M):
+            self.space.ip(f"route add default via {gateway}")
         return text

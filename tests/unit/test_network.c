@@ -237,27 +237,85 @@ static void test_holds(void **state)
 	};
 
 	(void)state;
-	assert_true(network_has(&interface, &settings));
+	assert_true(network_has(&interface, &settings, NULL));
 	interface.addresses[0].prefix = 16;
-	assert_false(network_has(&interface, &settings));
+	assert_false(network_has(&interface, &settings, NULL));
 	interface.addresses[0].prefix = 24;
 	interface.addresses[0].usable = false;
-	assert_false(network_has(&interface, &settings));
+	assert_false(network_has(&interface, &settings, NULL));
 	interface.addresses[0].usable = true;
 	settings.v6 = (struct network_family){ NETWORK_STATIC, 64, { 0x20, 1, 0xd, 0xb8, [15] = 5 }, { 0 } };
-	assert_false(network_has(&interface, &settings));
+	assert_false(network_has(&interface, &settings, NULL));
 	settings.v6 = (struct network_family){ 0 };
 	/* The old static address is no answer of DHCP's. */
 	settings.v4 = (struct network_family){ 0 };
-	assert_false(network_has(&interface, &settings));
+	assert_false(network_has(&interface, &settings, NULL));
 	interface.addresses[0].lasting = false;
-	assert_true(network_has(&interface, &settings));
+	assert_true(network_has(&interface, &settings, NULL));
 	interface.addresses[0].link_local = true;
-	assert_false(network_has(&interface, &settings));
+	assert_false(network_has(&interface, &settings, NULL));
 	settings.v4.way = NETWORK_OFF;
 	interface.addresses[0] =
 		(struct network_address){ .v6 = true, .address = { 0x20, 1 }, .usable = true };
-	assert_true(network_has(&interface, &settings));
+	assert_true(network_has(&interface, &settings, NULL));
+}
+
+/* Nor while what was before is there: whoever asks would be here by that. */
+static void test_old_is_gone(void **state)
+{
+	struct network_settings settings = { .v4 = { NETWORK_STATIC, 24, { 192, 0, 2, 5 }, { 0 } } }, kept;
+	struct network_interface interface = {
+		.address_count = 2,
+		.addresses[0] = { .address = { 192, 0, 2, 5 }, .prefix = 24, .usable = true, .lasting = true },
+		.addresses[1] = { .address = { 192, 0, 2, 50 }, .prefix = 24, .usable = true }
+	};
+
+	(void)state;
+	/* From DHCP to static. */
+	assert_false(network_has(&interface, &settings, NULL));
+	interface.addresses[1].link_local = true;
+	assert_true(network_has(&interface, &settings, NULL));
+	/* Another prefix of the same address. */
+	interface.addresses[1] = interface.addresses[0];
+	interface.addresses[1].prefix = 16;
+	assert_false(network_has(&interface, &settings, NULL));
+	/* An IPv6 address that is to go. */
+	settings.v6.way = NETWORK_OFF;
+	interface.addresses[1] =
+		(struct network_address){ .v6 = true, .address = { 0x20, 1 }, .prefix = 64, .usable = true };
+	assert_false(network_has(&interface, &settings, NULL));
+	settings.v6.way = NETWORK_AUTO;
+	assert_true(network_has(&interface, &settings, NULL));
+	/* From static to what comes by itself: that of IPv6 was there already. */
+	kept = settings;
+	settings.v4 = (struct network_family){ 0 };
+	assert_false(network_has(&interface, &settings, &kept));
+	/* DHCP may give the very same. */
+	interface.addresses[0].lasting = false;
+	assert_true(network_has(&interface, &settings, &kept));
+	interface.addresses[0].address[3] = 50;
+	assert_true(network_has(&interface, &settings, &kept));
+}
+
+static void test_gateway_is_there(void **state)
+{
+	struct network_settings settings = {
+		.v4 = { NETWORK_STATIC, 24, { 192, 0, 2, 5 }, { 192, 0, 2, 1 } }
+	};
+	struct network_interface interface = { .address_count = 1,
+					       .addresses[0] = { .address = { 192, 0, 2, 5 },
+								 .prefix = 24,
+								 .usable = true,
+								 .lasting = true },
+					       .gateway_count = 1,
+					       .gateways[0] = "192.0.2.254" };
+
+	(void)state;
+	assert_false(network_has(&interface, &settings, NULL));
+	strcpy(interface.gateways[0], "192.0.2.1");
+	assert_true(network_has(&interface, &settings, NULL));
+	interface.gateway_count = 0;
+	assert_false(network_has(&interface, &settings, NULL));
 }
 
 static void test_resolver(void **state)
@@ -320,6 +378,8 @@ int main(void)
 		cmocka_unit_test(test_wrong_addresses),
 		cmocka_unit_test(test_wrong_bytes),
 		cmocka_unit_test(test_holds),
+		cmocka_unit_test(test_old_is_gone),
+		cmocka_unit_test(test_gateway_is_there),
 		cmocka_unit_test(test_resolver),
 		cmocka_unit_test(test_json),
 	};

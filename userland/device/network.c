@@ -81,14 +81,48 @@ static int call_look(struct helper_network *look)
 
 /* ---- does the trial hold? ---- */
 
+static bool is_of(const struct network_address *address, const struct network_family *family)
+{
+	return family->way == NETWORK_STATIC && address->prefix == family->prefix &&
+	       !memcmp(address->address, family->address, sizeof(family->address));
+}
+
+static bool has_gateway(const struct network_interface *interface, const struct network_family *family,
+			bool v6)
+{
+	char text[INET6_ADDRSTRLEN];
+	bool there = network_is_zero(family->gateway, sizeof(family->gateway));
+
+	inet_ntop(v6 ? AF_INET6 : AF_INET, family->gateway, text, sizeof(text));
+	for (unsigned i = 0; i < interface->gateway_count; i++)
+		there |= !strcmp(interface->gateways[i], text);
+	return there;
+}
+
 static bool has_static(const struct network_interface *interface, const struct network_family *family,
 		       bool v6)
 {
 	for (unsigned i = 0; i < interface->address_count; i++) {
 		const struct network_address *address = &interface->addresses[i];
 
-		if (address->v6 == v6 && address->usable && address->prefix == family->prefix &&
-		    !memcmp(address->address, family->address, sizeof(family->address)))
+		if (address->v6 == v6 && address->usable && is_of(address, family))
+			return has_gateway(interface, family, v6);
+	}
+	return false;
+}
+
+/* networkd takes a moment to read what it was told, and then takes away what it had set before. */
+static bool has_old(const struct network_interface *interface, const struct network_family *family,
+		    const struct network_family *kept, bool v6)
+{
+	for (unsigned i = 0; i < interface->address_count; i++) {
+		const struct network_address *address = &interface->addresses[i];
+
+		if (address->v6 != v6 || address->link_local)
+			continue;
+		/* Of those that come by themselves nobody can tell. */
+		if (family->way == NETWORK_AUTO ? kept && address->lasting && is_of(address, kept) :
+						  !is_of(address, family))
 			return true;
 	}
 	return false;
@@ -105,15 +139,33 @@ static bool has_given(const struct network_interface *interface, bool v6)
 	return false;
 }
 
-bool network_has(const struct network_interface *interface, const struct network_settings *settings)
+bool network_has(const struct network_interface *interface, const struct network_settings *settings,
+		 const struct network_settings *kept)
 {
 	bool static4 = settings->v4.way == NETWORK_STATIC, static6 = settings->v6.way == NETWORK_STATIC;
 
+	if (has_old(interface, &settings->v4, kept ? &kept->v4 : NULL, false) ||
+	    has_old(interface, &settings->v6, kept ? &kept->v6 : NULL, true))
+		return false;
 	if ((static4 && !has_static(interface, &settings->v4, false)) ||
 	    (static6 && !has_static(interface, &settings->v6, true)))
 		return false;
 	return static4 || static6 || (settings->v4.way == NETWORK_AUTO && has_given(interface, false)) ||
 	       (settings->v6.way == NETWORK_AUTO && has_given(interface, true));
+}
+
+static const struct network_settings *kept_of(const struct helper_network *helper, const uint8_t *mac)
+{
+	for (unsigned i = 0; i < helper->count && i < HELPER_INTERFACES; i++)
+		if (!memcmp(helper->kept[i].mac, mac, NETWORK_MAC_SIZE))
+			return &helper->kept[i];
+	return NULL;
+}
+
+static bool trial_holds(const struct network_interface *interface, const struct helper_network *helper)
+{
+	return helper->trial_holds && interface &&
+	       network_has(interface, &helper->trial, kept_of(helper, helper->trial.mac));
 }
 
 static const struct network_interface *of_mac(const struct network_state *state, const uint8_t *mac)
@@ -137,6 +189,7 @@ static const char *source_of(const struct network_address *address)
 
 static json_t *interface_json(const struct network_interface *interface, const struct helper_network *helper)
 {
+	const struct network_settings *kept;
 	json_t *addresses = json_array(), *gateways = json_array(), *json;
 	char mac[NETWORK_MAC_TEXT_SIZE], text[INET6_ADDRSTRLEN];
 
@@ -154,9 +207,9 @@ static json_t *interface_json(const struct network_interface *interface, const s
 	json = json_pack("{s:s, s:s, s:b, s:b, s:o, s:o}", "name", interface->name, "mac", mac, "up",
 			 interface->up, "carrier", interface->carrier, "addresses", addresses, "gateways",
 			 gateways);
-	for (unsigned i = 0; helper && i < helper->count && i < HELPER_INTERFACES; i++)
-		if (!memcmp(helper->kept[i].mac, interface->mac, NETWORK_MAC_SIZE))
-			json_object_set_new(json, "settings", network_form_json(&helper->kept[i]));
+	kept = helper ? kept_of(helper, interface->mac) : NULL;
+	if (kept)
+		json_object_set_new(json, "settings", network_form_json(kept));
 	return json;
 }
 
@@ -165,9 +218,8 @@ static json_t *trial_json(const struct network_state *state, const struct helper
 	const struct network_interface *interface = of_mac(state, helper->trial.mac);
 
 	return json_pack("{s:s, s:i, s:b, s:o}", "interface", interface ? interface->name : "?", "left_s",
-			 helper->trial_left_s, "holds",
-			 helper->trial_holds && interface && network_has(interface, &helper->trial),
-			 "settings", network_form_json(&helper->trial));
+			 helper->trial_left_s, "holds", trial_holds(interface, helper), "settings",
+			 network_form_json(&helper->trial));
 }
 
 json_t *network_json(const struct network_state *state, const struct helper_network *helper)
@@ -264,7 +316,7 @@ static void keep(struct job *job)
 		error = ENOENT;
 	if (!error) {
 		interface = network_state_read(&state) ? NULL : of_mac(&state, helper.trial.mac);
-		error = interface && network_has(interface, &helper.trial) ? call(HELPER_KEEP) : EAGAIN;
+		error = trial_holds(interface, &helper) ? call(HELPER_KEEP) : EAGAIN;
 	}
 	if (error)
 		failed(job, error);

@@ -13,8 +13,10 @@ void network_run(struct job *job);
 /* The helper is to forget what it keeps. 0, or -1 after logging why; without a helper nothing was ever kept. */
 int network_reset(void);
 
-/* Whether interface has what settings say: each static address, and of what comes by itself one at least. */
-bool network_has(const struct network_interface *interface, const struct network_settings *settings);
+/* Whether interface has what settings say: each static address with its gateway, and of what comes by itself one at
+ * least; and nothing any more of what was before, as far as that is kept (NULL: it is not). */
+bool network_has(const struct network_interface *interface, const struct network_settings *settings,
+		 const struct network_settings *kept);
 /* openapi.yaml, Network. helper: NULL when it does not answer. NULL: out of memory. */
 json_t *network_json(const struct network_state *state, const struct helper_network *helper);
 

@@ -10,7 +10,7 @@
 #include "lib/network.h"
 
 #define NETWORK_ADDRESSES 8 /* of one interface */
-#define NETWORK_GATEWAYS 2
+#define NETWORK_GATEWAYS 4
 
 struct network_address {
 	bool v6;
