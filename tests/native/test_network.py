@@ -106,7 +106,11 @@ def test_helper_is_killed_in_a_trial():
         change(owner, body())
         network.reload()
         network.kill()
-        check(not shown(owner)["changeable"], "the helper is away")
+        for _ in range(3):
+            check(not shown(owner)["changeable"], "the helper is away")
+        # A page that asks again and again does not fill the log.
+        lines = owner.ask("GET", "/api/v1/log")[1]["lines"]
+        equal(len([line for line in lines if "network: asking" in line["text"]]), 1, lines)
         change(owner, body(), 503)
         post(owner, "keep", 503)
         network.start()
@@ -198,6 +202,21 @@ def test_another_one_in_the_managers_place():
             found, _ = steps(owner)
         good, text = found[rogue.address]["tls"]
         check(not good and "is not the Manager that adopted this Device" in text, text)
+
+
+def test_reset_without_the_helper():
+    """What it keeps would stay: it is said, nothing is lost, and it can be asked again."""
+    with device() as (network, _, owner):
+        change(owner, body())
+        network.reload()
+        await_holding(owner)
+        post(owner, "keep")
+        network.kill()
+        equal(owner.ask("POST", "/api/v1/reset", {"password": PASSWORD})[0], 500)
+        equal(owner.ask("GET", "/api/v1/state")[1]["claimed"], True)
+        network.start()
+        equal(owner.ask("POST", "/api/v1/reset", {"password": PASSWORD})[0], 204)
+        equal(network.reload(), "")
 
 
 def test_reset():

@@ -6,6 +6,7 @@
 #include "device/network.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,11 +21,14 @@
 /* Of len bytes, its answer of just size bytes. 0 or -errno. */
 static int exchange(int fd, const void *message, size_t len, uint8_t *answer, size_t size)
 {
+	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HELPER_SOCKET };
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	ssize_t n;
 
+	/* A connection waits too, when others wait that the helper has not taken. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) ||
 	    send(fd, message, len, MSG_NOSIGNAL) < 0)
 		return -errno;
 	n = recv(fd, answer, size, MSG_TRUNC);
@@ -34,21 +38,26 @@ static int exchange(int fd, const void *message, size_t len, uint8_t *answer, si
 	return n == (ssize_t)size || (n == 1 && answer[0]) ? 0 : -EPROTO;
 }
 
+/* The page asks every two seconds. */
+static void log_failure(int error)
+{
+	static _Atomic int last;
+
+	if (atomic_exchange(&last, error) != error && error)
+		log_warn("network: asking %s: %s", HELPER_SOCKET, strerror(-error));
+}
+
 /* 0, an errno that the helper answers, or -errno: it did not. */
 static int ask(const void *message, size_t len, uint8_t *answer, size_t size)
 {
-	static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HELPER_SOCKET };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int error = fd < 0 ? -errno : 0;
 
-	if (!error && connect(fd, (const struct sockaddr *)&address, sizeof(address)))
-		error = -errno;
 	if (!error)
 		error = exchange(fd, message, len, answer, size);
 	if (fd >= 0)
 		close(fd);
-	if (error)
-		log_warn("network: asking %s: %s", HELPER_SOCKET, strerror(-error));
+	log_failure(error);
 	return error ? error : answer[0];
 }
 
@@ -338,9 +347,12 @@ int network_reset(void)
 {
 	int error = call(HELPER_FORGET);
 
-	if (error > 0)
-		log_error("network: the helper cannot forget its settings: %s", strerror(error));
-	return error > 0 ? -1 : 0;
+	/* Where no helper ever listened. One that is away for a moment has left its socket, and what it keeps. */
+	if (!error || error == -ENOENT)
+		return 0;
+	log_error("network: the helper does not forget its settings: %s",
+		  strerror(error < 0 ? -error : error));
+	return -1;
 }
 
 void network_run(struct job *job)

@@ -10,7 +10,7 @@
 /* Runs a JOB_NETWORK or one of those that follow it: status, why and answer are set. */
 void network_run(struct job *job);
 
-/* The helper is to forget what it keeps. 0, or -1 after logging why; without a helper nothing was ever kept. */
+/* The helper is to forget what it keeps. 0, or -1 after logging why. On a system without one nothing was ever kept. */
 int network_reset(void);
 
 /* Whether interface has what settings say: each static address with its gateway, and of what comes by itself one at
