@@ -37,18 +37,44 @@ static void test_newest_lines(void **state)
 	assert_int_equal(strlen(member(list, 0, "time")), strlen("2026-12-01T00:00:00Z"));
 	json_decref(list);
 	for (int i = 0; i < 2 * LOG_TAIL_LINES; i++)
-		log_info("line %d %0500d", i, 0);
+		log_info("line %d %0150d", i, 0);
 	list = log_tail_json();
 	assert_int_equal(json_array_size(list), LOG_TAIL_LINES);
 	assert_true(!strncmp(member(list, 0, "text"), "line 256 000", 12));
 	assert_true(!strncmp(member(list, LOG_TAIL_LINES - 1, "text"), "line 511 000", 12));
-	assert_true(strlen(member(list, 0, "text")) < 240);
+	json_decref(list);
+	log_info("%0500d", 0);
+	list = log_tail_json();
+	assert_int_equal(strlen(member(list, json_array_size(list) - 1, "text")), 239);
+	json_decref(list);
+}
+
+/* Also when each character takes two: the Manager's link would break. */
+static void test_size(void **state)
+{
+	char text[240];
+	json_t *list;
+	size_t size, count;
+
+	(void)state;
+	memset(text, '"', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int i = 0; i < LOG_TAIL_LINES; i++)
+		log_warn("%s", text);
+	log_warn("the newest");
+	list = log_tail_json();
+	size = json_dumpb(list, NULL, 0, JSON_COMPACT);
+	count = json_array_size(list);
+	assert_in_range(size, LOG_TAIL_BYTES - 600, LOG_TAIL_BYTES + 1);
+	assert_string_equal(member(list, count - 1, "text"), "the newest");
+	assert_string_equal(member(list, 0, "text"), text);
 	json_decref(list);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_newest_lines) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_newest_lines),
+					    cmocka_unit_test(test_size) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

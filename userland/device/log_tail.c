@@ -59,11 +59,20 @@ json_t *log_tail_json(void)
 {
 	json_t *list = json_array();
 	unsigned long first;
+	size_t size = 0;
 
 	pthread_mutex_lock(&tail.mutex);
 	first = tail.written > LOG_TAIL_LINES ? tail.written - LOG_TAIL_LINES : 0;
-	for (unsigned long i = first; i < tail.written; i++)
-		json_array_append_new(list, line_json(&tail.lines[i % LOG_TAIL_LINES]));
+	for (unsigned long i = tail.written; i-- > first;) {
+		json_t *line = line_json(&tail.lines[i % LOG_TAIL_LINES]);
+
+		size += json_dumpb(line, NULL, 0, JSON_COMPACT) + 1;
+		if (size > LOG_TAIL_BYTES)
+			first = i;
+		else
+			json_array_insert(list, 0, line);
+		json_decref(line);
+	}
 	pthread_mutex_unlock(&tail.mutex);
 	return list;
 }
