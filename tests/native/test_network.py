@@ -4,6 +4,10 @@ appliance takes such settings is e2e/network's.
 """
 
 import contextlib
+import http.client
+import json
+import os
+import signal
 
 from authority import Authority, Standin, answering
 from case import Deadline, check, equal, scratch
@@ -217,6 +221,37 @@ def test_reset_without_the_helper():
         network.start()
         equal(owner.ask("POST", "/api/v1/reset", {"password": PASSWORD})[0], 204)
         equal(network.reload(), "")
+
+
+def begin(owner, method, path, wanted):
+    """A request, whose answer is waited for later."""
+    link = http.client.HTTPConnection("::1", owner.daemon.https)
+    link.sock = owner.connect()
+    link.request(method, path, json.dumps(wanted), owner.headers(Content_Type="application/json"))
+    return link
+
+
+def test_what_comes_behind_a_reset():
+    """Permitted by the owner of before, and done when there is none any more: it would be the next owner's surprise."""
+    with device() as (network, daemon, owner):
+        settings = owner.ask("GET", "/api/v1/settings")[1]
+        helper = network.helper.process.pid
+        os.kill(helper, signal.SIGSTOP)
+        os.waitid(os.P_PID, helper, os.WSTOPPED | os.WNOWAIT)
+        reset = begin(owner, "POST", "/api/v1/reset", {"password": PASSWORD})
+        limit = Deadline(20, "the reset at the helper")
+        while " 1 " not in network.space.run("sh", "-c", "ss -xlHn | grep helper.sock"):
+            limit.left()
+        late = [begin(owner, "PUT", "/api/v1/settings", dict(settings, name="rack 7")),
+                begin(owner, "POST", "/api/v1/adoption", AUTHORITY.adoption(daemon))]
+        equal(owner.ask("GET", "/api/v1/state")[1]["claimed"], True)
+        os.kill(helper, signal.SIGCONT)
+        equal(reset.getresponse().status, 204)
+        equal([link.getresponse().status for link in late], [409, 409])
+        state = owner.ask("GET", "/api/v1/state")[1]
+        check(not state["claimed"] and not state["managed"], state)
+        for link in (reset, *late):
+            link.close()
 
 
 def test_reset():

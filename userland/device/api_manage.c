@@ -211,7 +211,9 @@ void api_manage_effects(struct api *api, const struct job *job)
 void api_manage_done(struct api *api, struct web_request *request, const struct job *job)
 {
 	request->logins_changed = job->type == JOB_RELEASE;
-	if (job->type == JOB_ADOPT)
+	if (job->result == ACCOUNT_UNCLAIMED)
+		web_error(request, 409, account_text(job->result));
+	else if (job->type == JOB_ADOPT)
 		adopted(api, request, job);
 	else if (job->result != ACCOUNT_OK)
 		web_error(request, 500, account_text(job->result));

@@ -86,7 +86,26 @@ static void free_text(struct job *job)
 	job->text = NULL;
 }
 
-static void run(const struct job_stores *stores, struct job *job)
+/* A reset went first: nobody is there any more who could permit what was asked before it. Whether it was so. */
+static bool came_late(const struct job_stores *stores, struct job *job)
+{
+	uint8_t manager[CERTIFICATE_ID_SIZE];
+	bool changes = job->type == JOB_ADOPT || job->type == JOB_SETTINGS || job->type == JOB_NETWORK_TRY ||
+		       job->type == JOB_NETWORK_KEEP;
+
+	if (!changes || account_claimed(stores->accounts) || manager_id(stores->manager, manager))
+		return false;
+	if (job->type == JOB_ADOPT) {
+		adoption_free(job->adoption);
+		job->adopted = MANAGER_STRANGER;
+	}
+	job->result = ACCOUNT_UNCLAIMED;
+	job->status = 409;
+	job->why = account_text(ACCOUNT_UNCLAIMED);
+	return true;
+}
+
+static void perform(const struct job_stores *stores, struct job *job)
 {
 	struct account_store *accounts = stores->accounts;
 	const struct sockaddr *peer = (const struct sockaddr *)&job->peer;
@@ -136,6 +155,12 @@ static void run(const struct job_stores *stores, struct job *job)
 		reach_run(stores, job);
 		break;
 	}
+}
+
+static void run(const struct job_stores *stores, struct job *job)
+{
+	if (!came_late(stores, job))
+		perform(stores, job);
 	free_text(job);
 	OPENSSL_cleanse(job->fields, sizeof(job->fields));
 }
