@@ -189,6 +189,20 @@ def test_stopped_client():
             same(stopped, daemon, producer)
 
 
+def test_host_name_that_comes_later():
+    """DHCP gives it when the daemon runs already; also where nothing is announced."""
+    with Daemon(within=["unshare", "--map-root-user", "--uts"]) as daemon:
+        with rfb.Client(daemon, USER, PASSWORD) as client:
+            check(not client.name.startswith("rack-7"), client.name)
+            subprocess.run(["nsenter", "--user", "--preserve-credentials", "--uts", "-t", str(daemon.process.pid), "--",
+                            "sh", "-c", "echo rack-7 >/proc/sys/kernel/hostname"], check=True, timeout=20)
+            with rfb.Client(daemon, USER, PASSWORD) as other:
+                check(other.name.startswith("rack-7"), other.name)
+            while not client.name.startswith("rack-7"):
+                client.request()
+                client.update()
+
+
 def test_no_picture():
     """The reason is the desktop's name, the picture black, and the session lives on."""
     with Daemon() as daemon:

@@ -340,10 +340,14 @@ static void put_server_init(struct session *session)
 void session_start(struct server *server, struct stream *stream, const struct guest *guest,
 		   const uint8_t *rest, size_t rest_len)
 {
-	/* Many may have been let in at once. */
-	struct session *session = server->session_count < BUS_SESSIONS ? session_new(server, guest) : NULL;
+	struct session *session = NULL;
 	uint8_t manager[CERTIFICATE_ID_SIZE];
 
+	/* Without announcements nobody else looks. */
+	screen_look_host(server);
+	/* Many may have been let in at once. */
+	if (server->session_count < BUS_SESSIONS)
+		session = session_new(server, guest);
 	if (!session)
 		goto refuse;
 	session->stream = *stream;
