@@ -193,6 +193,30 @@ def test_primary_is_killed():
             equal(columns, second.server.sql(f"SELECT * FROM kvmnet.{table} ORDER BY 1"), table)
 
 
+def test_primary_starts_again():
+    """Promoted anew, it waits for the Secondary that follows it as before; one that has less than the other is refused."""
+    with pair() as (_, first, second):
+        await_event(first.log_in(), "The Secondary follows")
+        first.server.restart()
+        limit = Deadline(60, "the Secondary, which connects again")
+        while first.server.sql("SHOW STATUS LIKE 'Slaves_connected'")[0][1] == "0":
+            limit.left()
+        first.command("promote")
+        first.await_role("primary")
+        equal(first.log_in().ask("POST", "sets", {"name": "kept", "targets": []})[0], 200)
+        equal(first.server.sql("SELECT variable_value FROM information_schema.global_status WHERE variable_name IN "
+                               "('rpl_semi_sync_master_status', 'rpl_semi_sync_master_no_tx') ORDER BY variable_name"),
+              [["0"], ["ON"]], "every change waits for it")
+        # As after a crash that the first has forgotten the last change by.
+        first.server.stop()
+        second.server.sql("INSERT INTO kvmnet.sets (name) VALUES ('only there')")
+        first.server.start()
+        check("has changes that this one does not" in first.command("promote", status=1), "what would be lost")
+        first.await_role("secondary")
+        second.command("promote")
+        check("only there" in sets(second.server), "nothing is lost")
+
+
 def test_promoted_by_the_page():
     """An administrator's log-in at the Secondary is enough; the one before ends first, so that there are never two."""
     with pair() as (_, first, second):

@@ -14,7 +14,7 @@
 #include "manager/pair.h"
 #include "manager/store_sql.h"
 
-#define APPLY_S 60
+#define APPLY_S 20 /* less than a connection waits for an answer */
 
 int replication_open(struct replication *replication, const struct store_server *at, const char *state_dir,
 		     const char *folder)
@@ -196,8 +196,9 @@ static int promote(struct store *store)
 	static const char *const steps[] = {
 		"STOP SLAVE",
 		"RESET SLAVE ALL",
-		/* Nobody follows yet: who joins turns it on. */
-		"SET GLOBAL rpl_semi_sync_master_enabled = 0",
+		/* Who joins turns it on; after this one has started again, a Secondary follows it already. */
+		"SET GLOBAL rpl_semi_sync_master_enabled = (SELECT variable_value > 0 FROM "
+		"information_schema.global_status WHERE variable_name = 'slaves_connected')",
 		"SET GLOBAL read_only = 0",
 	};
 
@@ -209,19 +210,51 @@ static int promote(struct store *store)
 	return 0;
 }
 
-/* Two Primaries would be two Managers that differ. */
-static bool peer_is_primary(const struct replication *replication)
+/* Of its last change, in the one domain that both count in (a GTID is DOMAIN-SERVER-NUMBER). */
+static int read_number(struct store *store, int64_t *number)
 {
-	enum replication_role role = REPLICATION_SECONDARY;
+	return sql_query(store, "say how much it has",
+			 "SELECT SUBSTRING_INDEX(@@global.gtid_current_pos, '-', -1) + 0", sql_take_number,
+			 number, "");
+}
+
+/* Two Primaries would be two Managers that differ; and a server that ended suddenly may have forgotten the last changes
+ * that were answered as done, when the other one has them. */
+static bool peer_gives_way(const struct replication *replication, struct store *here, struct store *there)
+{
+	enum replication_role role;
+	int64_t ours = 0, theirs = 0;
+
+	if (replication_role(replication, there, &role) || read_number(there, &theirs) ||
+	    read_number(here, &ours)) {
+		log_error("%s answers, and does not say what it is: stop its MariaDB first",
+			  replication->peer);
+		return false;
+	}
+	if (role == REPLICATION_PRIMARY) {
+		log_error("%s is the Primary, and answers: stop its MariaDB first, or use that one",
+			  replication->peer);
+		return false;
+	}
+	if (theirs > ours) {
+		log_error(
+			"%s has changes that this one does not have: promote that one, or stop its MariaDB first, and they "
+			"are lost",
+			replication->peer);
+		return false;
+	}
+	return true;
+}
+
+static bool may_promote(const struct replication *replication, struct store *here)
+{
 	struct store *there = replication_reach(replication);
+	bool may = !there || peer_gives_way(replication, here, there);
 
 	if (!there)
 		log_info("%s does not answer, and is taken to be gone", replication->peer);
-	else if (!replication_role(replication, there, &role) && role == REPLICATION_PRIMARY)
-		log_error("%s is the Primary, and answers: stop its MariaDB first, or use that one",
-			  replication->peer);
 	store_close(there);
-	return role == REPLICATION_PRIMARY;
+	return may;
 }
 
 int replication_promote(const struct replication *replication)
@@ -239,7 +272,7 @@ int replication_promote(const struct replication *replication)
 		return -1;
 	error = replication_role(replication, store, &role);
 	if (!error && role == REPLICATION_SECONDARY)
-		error = peer_is_primary(replication) ? -1 : promote(store);
+		error = may_promote(replication, store) ? promote(store) : -1;
 	store_close(store);
 	return error;
 }

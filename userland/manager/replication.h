@@ -46,7 +46,7 @@ struct store *replication_reach(const struct replication *replication);
 /* Asks the server: store is the one that it has. 0, or -1 after logging. */
 int replication_role(const struct replication *replication, struct store *store, enum replication_role *role);
 /* Makes our server the Primary's: all that it received is applied first. It is one already: nothing is done. The other
- * one's must not be one that answers. 0, or -1 after logging why. */
+ * one's must not answer as the Primary's, nor as one that has more than ours. 0, or -1 after logging why. */
 int replication_promote(const struct replication *replication);
 /* Of the Primary: whether what is answered as done is at the Secondary too. false too when the server does not say. */
 bool replication_followed(struct store *store);

@@ -3,7 +3,8 @@
  * What the Manager keeps: users, Devices, wanted settings, the directory's, audit. Which database holds it is not known outside of the
  * file that implements this. Any thread may call; one is served at a time.
  *
- * Functions give 0, or -1 after logging why: then nothing was changed. What a callback is given lives until it
+ * Functions give 0, or -1 after logging why: then nothing was changed, unless it is a server that was lost before it
+ * said so. What a callback is given lives until it
  * returns, and it must not call the store.
  */
 #ifndef KVMNET_MANAGER_STORE_H
