@@ -280,6 +280,12 @@ def test_wrong_commands():
             with open(path, "w", encoding="ascii") as out:
                 out.write(text)
             check("pair writes" in office.command("join", path, status=1), text)
+        # One that would be taken, but for what follows it.
+        with open(path, "w", encoding="ascii") as out:
+            json.dump({"self": "a", "peer": "b", "manager": {name: "x" for name in ("ca.key", "ca.crt", "ticket.key")},
+                       "server": {name: "x" for name in ("authority.crt", "server.crt", "server.key")}}, out)
+            out.write(" " * 65536)
+        check("pair writes" in office.command("join", path, status=1), "an oversized one")
         check("No such file" in office.command("join", f"{office.folder}/none", status=1), "no file")
         equal(os.listdir(office.manager.state), [], "what was kept of that")
         # A Manager of its own is not made another one's.

@@ -237,6 +237,8 @@ static int write_bundle(const char *path, json_t *bundle)
 		log_error("%s: cannot be written: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+	if (fd >= 0 && !ok)
+		unlink(path); /* half a bundle would be in the way of the next one */
 	if (text)
 		OPENSSL_cleanse(text, len);
 	free(text);
@@ -340,7 +342,10 @@ int pair_make(const struct config *config, const struct store_server *at, const 
 static json_t *read_bundle(const char *path)
 {
 	FILE *in = fopen(path, "re");
-	json_t *bundle = in ? json_loadf(in, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	char *text = in ? calloc(1, BUNDLE_MAX + 1) : NULL;
+	size_t len = text ? fread(text, 1, BUNDLE_MAX + 1, in) : 0;
+	json_t *bundle =
+		text && len <= BUNDLE_MAX ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	const char *self, *peer;
 	json_t *manager, *server;
 
@@ -349,6 +354,9 @@ static json_t *read_bundle(const char *path)
 		return NULL;
 	}
 	fclose(in);
+	if (text)
+		OPENSSL_cleanse(text, BUNDLE_MAX + 1);
+	free(text);
 	if (!json_unpack_ex(bundle, NULL, JSON_STRICT, "{s:s, s:s, s:o, s:o}", "self", &self, "peer", &peer,
 			    "manager", &manager, "server", &server) &&
 	    pair_address_valid(self) && pair_address_valid(peer)) {
