@@ -89,6 +89,10 @@ class Authority:
                        .add_extension(x509.ExtendedKeyUsage(usages), critical=False))
         return builder.sign(self.key, hashes.SHA256())
 
+    def renew(self, key=None):
+        """Another certificate for the same key, or for one that it does not have."""
+        self.certificate = self._issue(key or self.key.public_key(), None, None, now() - DAY, now() + 7301 * DAY)
+
     def issue(self, key, names, usages=(CLIENT, SERVER), start=None, end=None):
         return self._issue(key, names, usages, start or now() - DAY, end or now() + 398 * DAY)
 

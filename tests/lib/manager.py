@@ -84,6 +84,12 @@ class Manager:
         equal(status, 200, str(answer))
         return admin
 
+    def administrator(self):
+        """Its administrator once more, who logs in."""
+        admin = Person(self)
+        equal(admin.ask("POST", "login", {"user": ADMIN, "password": ADMIN_PASSWORD})[0], 200)
+        return admin
+
     def __enter__(self):
         try:
             return self.start()

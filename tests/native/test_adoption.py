@@ -9,7 +9,7 @@ import json
 import os
 import signal
 
-from authority import DAY, MANAGER, SERVER, Authority, Standin, now
+from authority import DAY, MANAGER, SERVER, Authority, Standin, now, pem
 from case import Deadline, check, equal, scratch
 from daemon import PASSWORD, USER, Daemon
 from test_web import Web, claim_code, handshake
@@ -109,6 +109,26 @@ def test_renewal():
         equal(adopt(stranger, second)[0], 200, "a renewal")
         for body in (first, second, other.adoption(daemon)):
             equal(adopt(stranger, body)[0], 401)
+
+
+def test_renewal_with_the_authority():
+    """The Manager's CA is known by its key: its later certificate comes with a renewal, and nobody need log in."""
+    authority, other = Authority(), Authority()
+    with Daemon() as daemon:
+        stranger, owner = Web(daemon), owner_of(daemon)
+        equal(adopt(owner, authority.adoption(daemon, start=now() - 2 * DAY))[0], 200)
+        authority.renew()
+        second = authority.adoption(daemon, start=now() - DAY)
+        # The right key, in a certificate that it did not sign.
+        other.name = authority.name
+        other.renew(authority.key.public_key())
+        status, answer = adopt(stranger, dict(second, ca=pem(other.certificate)))
+        equal(status, 400)
+        check("none of a CA" in answer["error"], answer)
+        equal(adopt(stranger, second)[0], 200, "a renewal")
+        with open(os.path.join(daemon.state, "adoption"), encoding="utf-8") as text:
+            equal(json.load(text)["ca"], pem(authority.certificate), "the CA that it keeps")
+        equal(owner.ask("DELETE", "/api/v1/adoption")[0], 204)
 
 
 def test_renewal_over_the_link():

@@ -485,19 +485,24 @@ def test_strangers_fill_no_audit():
         equal(len([event for event in admin.ask("GET", "audit")[1]["events"] if event["what"] == "log in"]), 2)
 
 
-def changed_certificate(manager, device, **times):
-    """Puts another certificate of the Manager's CA in the place of the Device's."""
-    path = os.path.join(device.state, "adoption")
-    with open(path, encoding="utf-8") as text:
-        adoption = json.load(text)
-    old = x509.load_pem_x509_certificate(adoption["certificate"].encode())
+def reissued(manager, old, **times):
+    """That certificate of the Manager's CA with other times."""
     with open(os.path.join(manager.state, "ca.key"), "rb") as text:
         key = load_pem_private_key(text.read(), None)
     builder = (x509.CertificateBuilder().subject_name(old.subject).issuer_name(old.issuer).public_key(old.public_key())
                .serial_number(old.serial_number).not_valid_before(times["start"]).not_valid_after(times["end"]))
     for extension in old.extensions:
         builder = builder.add_extension(extension.value, extension.critical)
-    adoption["certificate"] = pem(builder.sign(key, hashes.SHA256()))
+    return builder.sign(key, hashes.SHA256())
+
+
+def changed_certificate(manager, device, **times):
+    """Puts another certificate of the Manager's CA in the place of the Device's."""
+    path = os.path.join(device.state, "adoption")
+    with open(path, encoding="utf-8") as text:
+        adoption = json.load(text)
+    old = x509.load_pem_x509_certificate(adoption["certificate"].encode())
+    adoption["certificate"] = pem(reissued(manager, old, **times))
     with open(path, "w", encoding="utf-8") as out:
         json.dump(adoption, out)
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -106,6 +107,97 @@ static void test_same_after_a_start_and_a_loss(void **state)
 		assert_int_equal(ca_judge_device(ca, device, found, &ended), CA_OK);
 	}
 	X509_free(device);
+}
+
+/* Puts a certificate of the same authority into ca.crt that began and ends so many days from now. */
+static void age(long began, long ends)
+{
+	static const struct certificate_extension extensions[] = {
+		{ NID_basic_constraints, "critical,CA:TRUE,pathlen:0" },
+		{ NID_key_usage, "critical,keyCertSign" },
+		{ NID_subject_key_identifier, "hash" },
+		{ 0 },
+	};
+	EVP_PKEY *own = certificate_read_key(dir, "ca.key", "EC", "", &(bool){ false });
+	char name[128];
+	const struct certificate_form form = {
+		.common_name = name,
+		.key = own,
+		.from = certificate_now() + began * CERTIFICATE_DAY_S,
+		.until = certificate_now() + ends * CERTIFICATE_DAY_S,
+		.extensions = extensions,
+		.issuer_key = own,
+	};
+	X509 *old;
+
+	common_name(ca_certificate(ca), name);
+	old = certificate_new(&form);
+	assert_non_null(old);
+	assert_int_equal(certificate_write(dir, "ca.crt", old), 0);
+	X509_free(old);
+	EVP_PKEY_free(own);
+	ca_close(ca);
+	ca = NULL;
+}
+
+static bool certifies(X509 *authority, X509 *device)
+{
+	X509_STORE *trusted = X509_STORE_new();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	bool ok;
+
+	assert_int_equal(X509_STORE_add_cert(trusted, authority), 1);
+	assert_int_equal(X509_STORE_CTX_init(ctx, trusted, device, NULL), 1);
+	ok = X509_verify_cert(ctx) == 1;
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(trusted);
+	return ok;
+}
+
+/* In the last third of its time, and not before; who has the old or the new one trusts what either issued. */
+static void test_authority_is_renewed(void **state)
+{
+	X509 *before, *first, *second;
+
+	(void)state;
+	age(-100, 51);
+	ca = ca_open(dir);
+	assert_true(ca_ends(ca_certificate(ca)) < certificate_now() + 52 * CERTIFICATE_DAY_S);
+	age(-100, 49);
+	before = certificate_read(dir, "ca.crt", "", &(bool){ false });
+	assert_non_null(before);
+	ca = ca_open(dir);
+	assert_non_null(ca);
+	assert_true(ca_ends(ca_certificate(ca)) > certificate_now() + 7000 * CERTIFICATE_DAY_S);
+	assert_int_equal(
+		X509_NAME_cmp(X509_get_subject_name(before), X509_get_subject_name(ca_certificate(ca))), 0);
+	first = ca_issue_device(ca, key, key_id, "rack 1", 0);
+	assert_true(certifies(before, first) && certifies(ca_certificate(ca), first));
+	/* Kept: the next start has it. */
+	ca_close(ca);
+	second = certificate_read(dir, "ca.crt", "", &(bool){ false });
+	ca = ca_open(dir);
+	assert_non_null(ca);
+	assert_int_equal(X509_cmp(ca_certificate(ca), second), 0);
+	assert_int_equal(ca_judge_device(ca, first, found, &ended), CA_OK);
+	X509_free(before);
+	X509_free(first);
+	X509_free(second);
+}
+
+/* There are years left, in which it can be stored. */
+static void test_unstored_authority_goes_on(void **state)
+{
+	char temporary[96];
+
+	(void)state;
+	age(-100, 49);
+	path_of(temporary, ".ca.crt.new");
+	assert_int_equal(mkdir(temporary, 0700), 0);
+	ca = ca_open(dir);
+	assert_int_equal(rmdir(temporary), 0);
+	assert_non_null(ca);
+	assert_true(ca_ends(ca_certificate(ca)) < certificate_now() + 50 * CERTIFICATE_DAY_S);
 }
 
 static void test_other_certificate_is_no_authority(void **state)
@@ -258,6 +350,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_authority),
 		CASE(test_same_after_a_start_and_a_loss),
+		CASE(test_authority_is_renewed),
+		CASE(test_unstored_authority_goes_on),
 		CASE(test_other_certificate_is_no_authority),
 		CASE(test_manager_certificate),
 		CASE(test_device_certificate),

@@ -41,6 +41,8 @@ void adoption_free(struct adoption *adoption); /* NULL: nothing */
 /* Whether the CA is what it says and its certificate is for own, this Device's key. NULL, or what is wrong. A time
  * before certificate_now()'s earliest is no time, and judges nothing. */
 const char *adoption_judge(const struct adoption *adoption, EVP_PKEY *own, time_t now);
+/* Whether both are of one Manager's CA, for whoever judges adoption as well; before may be NULL. */
+bool adoption_same_authority(const struct adoption *adoption, const struct adoption *before);
 /* Whether it comes from the Manager of before, and later than what that one gave then: then nobody need log in. */
 bool adoption_renews(const struct adoption *adoption, const struct adoption *before);
 

@@ -99,13 +99,13 @@ static enum manager_result judge(const struct manager *manager, struct adoption 
 
 	*why = NULL;
 	/* Strangers are not worth the signatures that they bring. */
-	if (!logged_in && (!before || X509_cmp(adoption->ca, before->ca)))
+	if (!logged_in && !adoption_same_authority(adoption, before))
 		return MANAGER_STRANGER;
 	*why = adoption_judge(adoption, manager->own, time(NULL));
 	if (*why)
 		return MANAGER_INVALID;
-	/* A renewal leaves all but the certificate, the name and the addresses as it was. */
-	if (before && !X509_cmp(adoption->ca, before->ca))
+	/* A renewal leaves all but the certificates, the name and the addresses as it was. */
+	if (adoption_same_authority(adoption, before))
 		adoption->sole_owner = before->sole_owner;
 	if (adoption_renews(adoption, before))
 		return MANAGER_OK;

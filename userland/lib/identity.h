@@ -23,8 +23,9 @@ struct identity_kind {
 /* Reads STATE_DIR/STEM.{key,crt}, making what was never there. kind lives as long. NULL after logging why. */
 struct identity *identity_open(const char *state_dir, const struct identity_kind *kind);
 void identity_close(struct identity *identity);
-/* A new certificate for the same key, stored, in the place of the old one, which is kept when that fails. Only while no
- * other thread uses identity. 0, or -1 after logging why. */
+/* A new certificate for the same key, stored, in the place of the old one, which is kept when that fails. 0, or -1 after
+ * logging why. The certificate, and what is of it (fingerprint, use), belong to one thread at a time: that which renews.
+ * The key never changes, and is any thread's. */
 int identity_renew(struct identity *identity);
 /* SHA-256 of the certificate as "AB:CD:..." (95 characters and NUL). */
 void identity_fingerprint(const struct identity *identity, char buf[96]);

@@ -339,6 +339,7 @@ static int set_up_tls(void *arg, SSL_CTX *ctx)
 {
 	struct api *api = arg;
 
+	api->tls = ctx;
 	return identity_use(api->stores.identity, ctx) ||
 			       link_set_up_tls(ctx, ca_certificate(api->stores.ca)) ?
 		       -1 :
@@ -352,6 +353,7 @@ static void expire(void *arg, struct web_request *request)
 
 static void sweep(void *arg)
 {
+	api_renew_own(arg);
 	api_renew_due(arg); /* no WebSocket here is a person's */
 	api_ask_role(arg);
 }

@@ -22,8 +22,8 @@ struct api_stores {
 	struct account_table *accounts;
 	const struct ca *ca;
 	const struct signer *signer;
-	const struct identity *identity;
-	struct shell *shell; /* NULL: there is none */
+	struct identity *identity; /* from api_start() on, all but its key is the web thread's */
+	struct shell *shell;	   /* NULL: there is none */
 	const struct replication *replication;
 	enum replication_role role; /* when it started; SIGHUP is sent to the process when it becomes another */
 	const char *name;	    /* the Manager's */

@@ -22,6 +22,8 @@ struct api {
 	struct api_stores stores;
 	struct web *web;
 	struct web_site web_site;
+	SSL_CTX *tls;	     /* the server's, borrowed */
+	int64_t renewal_due; /* not before that is the Manager's own certificate renewed again */
 	struct fleet fleet;
 	struct login_table *logins;
 	struct job_queue *quick, *slow; /* password hashes and the store; other machines */
@@ -155,6 +157,8 @@ void api_run_promote(struct api *api, struct web_request *request);
 void api_ask_role(struct api *api);
 int api_shell_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 bool api_watch_shell(struct api *api); /* also when there is none; false after logging */
+/* The Manager's own certificate, when it is about to expire: who connects from then on is shown the new one. */
+void api_renew_own(struct api *api);
 /* Of all Devices that are linked: those whose certificate is about to expire get another. */
 void api_renew_due(struct api *api);
 /* Tells a Device that is linked which keys are good. */

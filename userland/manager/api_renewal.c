@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Devices' certificates that are about to expire: issued anew, brought over the link, and kept once they are taken. */
+/* Certificates that are about to expire, the Manager's own and Devices': those are issued anew, brought over the link,
+ * and kept once they are taken. */
 #include "manager/api_parts.h"
 
 #include <stdlib.h>
@@ -100,4 +101,25 @@ void api_renew_due(struct api *api)
 	for (struct fleet_device *device = api->fleet.devices; device; device = device->next)
 		if (device->link && device->ready && device->renew <= now)
 			renew(api, device);
+}
+
+/* TLS copies what it shows at the start of each connection, so those that are there go on with the old one. Writing
+ * the file holds this thread up for a moment, once in most of a year. */
+void api_renew_own(struct api *api)
+{
+	struct identity *identity = api->stores.identity;
+	int64_t now = certificate_now();
+	char fingerprint[96];
+
+	if (ca_renewal(identity_certificate(identity)) >= now || api->renewal_due > now)
+		return;
+	api->renewal_due = now + RETRY_S;
+	if (identity_renew(identity) || identity_use(identity, api->tls)) {
+		api_event(api, "", "renew certificate", NULL,
+			  "This Manager's own could not be renewed: its log says why.");
+		return;
+	}
+	identity_fingerprint(identity, fingerprint);
+	log_info("this Manager has a new certificate; its SHA-256 fingerprint: %s", fingerprint);
+	api_event(api, "", "renew certificate", NULL, "This Manager has a new one.");
 }

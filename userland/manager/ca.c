@@ -89,6 +89,16 @@ static bool is_authority(const struct ca *ca, const char *state_dir)
 	return false;
 }
 
+/* Its key and name stay: what the one before is trusted for, this one is. One that cannot be stored is tried again at
+ * the next start, of which there are years left. */
+static void renew(struct ca *ca)
+{
+	if (ca_renewal(ca_certificate(ca)) < certificate_now() && !identity_renew(ca->identity))
+		log_warn(
+			"the authority has a new certificate for the same key: Devices have it once they are "
+			"adopted again");
+}
+
 struct ca *ca_open(const char *state_dir)
 {
 	struct ca *ca = calloc(1, sizeof(*ca));
@@ -99,8 +109,10 @@ struct ca *ca_open(const char *state_dir)
 	}
 	ca->kind = (struct identity_kind){ "ca", "the Manager's authority", issue_itself, ca };
 	ca->identity = identity_open(state_dir, &ca->kind);
-	if (ca->identity && is_authority(ca, state_dir) && hex_id(identity_key(ca->identity), ca->id))
+	if (ca->identity && is_authority(ca, state_dir) && hex_id(identity_key(ca->identity), ca->id)) {
+		renew(ca);
 		return ca;
+	}
 	ca_close(ca);
 	return NULL;
 }

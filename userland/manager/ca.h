@@ -20,7 +20,8 @@ enum ca_verdict {
 	CA_EXPIRED,
 };
 
-/* Reads STATE_DIR/ca.{key,crt}, making what was never there. NULL after logging why. */
+/* Reads STATE_DIR/ca.{key,crt}, making what was never there, and the certificate anew in the last third of its time.
+ * NULL after logging why. */
 struct ca *ca_open(const char *state_dir);
 void ca_close(struct ca *ca);
 const char *ca_id(const struct ca *ca);	   /* the Manager's: of the authority's key, lower case hex */

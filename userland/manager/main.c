@@ -37,6 +37,7 @@ struct daemon {
 	struct signer *signer;
 	struct identity_kind kind;
 	struct identity *identity;
+	char fingerprint[96]; /* of the certificate at the start */
 	struct store *store;
 	struct replication replication;
 	enum replication_role role;
@@ -239,6 +240,7 @@ static int open_state(struct daemon *daemon)
 	if (ca_renewal(identity_certificate(daemon->identity)) < certificate_now() &&
 	    identity_renew(daemon->identity))
 		return -1;
+	identity_fingerprint(daemon->identity, daemon->fingerprint);
 	daemon->shell = shell_open(daemon->config.shell_socket, daemon->config.shell_user);
 	daemon->accounts = open_store(daemon) ? NULL : account_open(daemon->store);
 	return daemon->accounts ? 0 : -1;
@@ -289,13 +291,12 @@ static int open_rooms(struct daemon *daemon)
 /* What a person at the console needs to become the administrator, and to know whom the browser talks to. */
 static void print_claim(struct daemon *daemon)
 {
-	char code[CLAIM_CODE_SIZE], fingerprint[96], host[64] = "";
+	char code[CLAIM_CODE_SIZE], host[64] = "";
 
-	identity_fingerprint(daemon->identity, fingerprint);
 	if (!account_claim_code(daemon->accounts, code, sizeof(code)))
 		return;
 	gethostname(host, sizeof(host) - 1);
-	claim_print("Manager", host, daemon->config.https_port, code, fingerprint);
+	claim_print("Manager", host, daemon->config.https_port, code, daemon->fingerprint);
 	explicit_bzero(code, sizeof(code));
 }
 
