@@ -206,16 +206,20 @@ def test_behind_a_router():
             equal((status, found[0]["address"]), (0, address))
 
 
+def with_files(folder, files):
+    """What to put before a command that is to see these files in /etc, by name, in the place of what is there."""
+    for name, text in files.items():
+        with open(os.path.join(folder, name), "w", encoding="ascii") as out:
+            out.write(text)
+    return ["unshare", "-m", "sh", "-c",
+            f'for file in {" ".join(files)}; do mount --bind "$0/$file" "/etc/$file" || exit 1; done; exec "$@"', folder]
+
+
 def test_manual_mode():
     """Announcements to the Managers that are named, by address and by name, and to nobody else."""
     with routed() as (near, beyond), scratch("names") as folder:
-        files = {"hosts": "2001:db8:1::1 manager.example\n", "resolv.conf": "nameserver 127.0.0.1\n",
-                 "nsswitch.conf": "hosts: files dns\n"}
-        for name, text in files.items():
-            with open(os.path.join(folder, name), "w", encoding="ascii") as out:
-                out.write(text)
-        named = ["unshare", "-m", "sh", "-c",
-                 f'for file in {" ".join(files)}; do mount --bind "$0/$file" "/etc/$file" || exit 1; done; exec "$@"', folder]
+        named = with_files(folder, {"hosts": "2001:db8:1::1 manager.example\n", "resolv.conf": "nameserver 127.0.0.1\n",
+                                    "nsswitch.conf": "hosts: files dns\n"})
         with beyond.udp(PORT) as four, beyond.udp(PORT, socket.AF_INET6) as six, near.capture("eth0") as capture:
             settings = "mode = manual\nmanagers = nobody.invalid, 10.1.0.1, manager.example\nname = far"
             with device(near, settings, within=named):
