@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A real Manager and real Devices that find each other where it is not easy: a router between, a name that a DNS server
-has or has not yet, datagrams that are lost, two interfaces; whichever was switched on first.
+has or has not yet, datagrams that are lost, two interfaces, strangers; whichever was switched on first.
 """
 
 import contextlib
+import os
 import select
 import shutil
 
 import discovery
-from case import Deadline, Process, check, equal, scratch
+from case import Deadline, Process, check, equal, scratch, seeded
 from daemon import Daemon
-from discovery import ANNOUNCE, PORT
+from discovery import ANNOUNCE, ANSWER, DEVICE, PORT, UNCLAIMED, fields_of
 from manager import Manager
 from netns import Net
-from test_discovery import routed, with_files
+from test_discovery import HOSTILE, flood, hear, hostile, queued, resident, routed, state_of, with_files
 from test_manager import Wire, adopted, named
 
 NAME = "manager.example"
@@ -33,7 +34,7 @@ def device(space, settings="", name="left", within=()):
 def announcements(capture, sent):
     """Where they went, of those that were captured since."""
     return [target for out, _, _, target, port, data in capture.datagrams()
-            if out == sent and port == PORT and discovery.fields_of(data)[2] == ANNOUNCE]
+            if out == sent and port == PORT and fields_of(data)[2] == ANNOUNCE]
 
 
 def await_announcement(capture):
@@ -146,3 +147,46 @@ def test_device_with_two_interfaces():
             equal(adopted(first.claimed())["address"], "10.0.0.1")
             found = second.claimed().await_device(named("left", state="managed by another"), "it is another's")
             equal(found["address"], "10.1.0.1")
+
+
+def besiege(program, count):
+    """The Manager's growth in KiB while strangers send so much to it."""
+    with Wire() as wire, scratch("sender") as keys:
+        manager, (space, _) = wire.manager(program=program), wire.space()
+        admin, sender = manager.claimed(), discovery.Sender(keys)
+        with space.udp(PORT) as link, space.udp(0) as other:
+            announcement = sender.message({1: 1, 2: ANNOUNCE, 3: DEVICE, 4: os.urandom(16), 5: sender.key, 6: 1, 7: 1, 8: "M",
+                                           9: "F", 10: "made up", 11: 443, 12: UNCLAIMED})
+            link.sendto(announcement, (manager.address, PORT))
+            admin.await_device(named("made up"), "one that may be true is found")
+            sender.sequence = 1
+            probe = sender.probe(os.urandom(16))
+            link.sendto(probe, (manager.address, PORT))
+            hear(link, ANSWER)
+            before, listed = state_of(manager), admin.ask("GET", "devices")
+            datagrams = hostile(seeded(), announcement, probe)
+            flood(manager, other, datagrams, count // 10)
+            memory = resident(manager.process.pid)
+            flood(manager, other, datagrams, count - count // 10)
+            grown = resident(manager.process.pid) - memory
+            print(f"{count} datagrams, {grown} KiB more resident", flush=True)
+            equal(queued(manager.process.pid)[1], 0, "datagrams that found no room")
+            equal(state_of(manager), before, "what the Manager keeps")
+            equal(admin.ask("GET", "devices"), listed, "the Devices that it lists")
+            link.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    check(fields_of(link.recv(2048))[2] != ANSWER, "it answered")
+        wire.device()
+        adopted(admin)
+        return grown
+
+
+def test_hostile_datagrams_change_nothing():
+    grown = besiege("kvmnet-manager", HOSTILE)
+    check(grown < 512, f"{grown} KiB of memory more")
+
+
+def test_hostile_datagrams_break_nothing():
+    """Fewer of them, and no memory error passes."""
+    besiege("asan/kvmnet-manager", HOSTILE // 5)
