@@ -4,10 +4,13 @@ the second promoted, and the first back as its Secondary.
 """
 
 import contextlib
+import getpass
 import http.client
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import threading
 
@@ -36,7 +39,7 @@ class Office:
 
     def use_mariadb(self):
         with open(self.manager.config, "a", encoding="ascii") as out:
-            out.write(f"{self.server.settings()}folder = {self.folder}\n")
+            out.write(f"{self.server.settings()}folder = {self.folder}\n[ssh]\nuser = {getpass.getuser()}\n")
 
     def command(self, *words, status=0):
         """What it prints, to standard error too."""
@@ -259,6 +262,35 @@ def test_pages_of_both():
         second.await_role("primary")
         log_in(other, ADMIN, ADMIN_PASSWORD)
         other.do("await-text", id="pair", text="")
+
+
+def test_slow_database_holds_up_its_own_alone():
+    """Of an administrator's questions only that for the database waits for it, and the Manager serves everybody else."""
+    with pair() as (_, first, _), scratch("asker") as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asker:
+        asker.bind(f"{folder}/asker")
+        asker.settimeout(60)
+
+        def ask(line):
+            asker.sendto(f"test\nSHA256:test\n{line}".encode(), f"{first.manager.dir}/shell")
+
+        def answered():
+            status, descriptors, _, _ = socket.recv_fds(asker, 1, 1)
+            with os.fdopen(descriptors[0], "rb") as text:
+                return status[0], os.pread(text.fileno(), 65536, 0).decode()
+
+        first.server.process.send_signal(signal.SIGSTOP)
+        try:
+            ask("replication")
+            ask("devices")
+            status, text = answered()
+            equal(status, 0, text)
+            check("Devices" in text, f"the list of Devices first: {text}")
+            equal(Person(first.manager).ask("GET", "state")[0], 200)
+        finally:
+            first.server.process.send_signal(signal.SIGCONT)
+        status, text = answered()
+        equal(status, 0, text)
+        check("Primary" in text, text)
 
 
 def test_wrong_commands():

@@ -19,7 +19,6 @@
 #define ADOPTION_THREADS 2
 #define DIRECTORY_THREADS 4
 #define FLEET_DESCRIPTORS 12000
-#define API_BUSY "The Manager has too much to do at this moment: try again."
 #define REFUSALS_MAX 30 /* links, and log-ins that the directory was not there for, in the audit, in... */
 #define REFUSALS_NS 60000000000ull
 

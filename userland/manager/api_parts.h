@@ -13,6 +13,8 @@
 #include "manager/api.h"
 #include "manager/directory.h"
 
+#define API_BUSY "The Manager has too much to do at this moment: try again."
+
 #define API_COOKIE "__Host-kvmnet-manager"
 #define API_SHELL_PROTOCOL "shell" /* of the descriptor that is watched */
 #define API_HEARD 256		   /* that wait to be taken; more are heard again */

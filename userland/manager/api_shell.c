@@ -32,7 +32,6 @@ static void print_status(const struct api *api, FILE *out)
 		api->fleet.found);
 	fprintf(out, "Sessions     %zu\n", sessions);
 	fputs("Replication  ", out);
-	replication_print(api->stores.replication, api->stores.store, out);
 }
 
 /* Names of one that is not adopted are what a stranger sent: fleet.c keeps printable ASCII alone. */
@@ -61,9 +60,6 @@ static enum shell_status print_answer(const struct api *api, const struct shell_
 	case SHELL_DEVICES:
 		print_devices(api, out);
 		break;
-	case SHELL_REPLICATION:
-		replication_print(api->stores.replication, api->stores.store, out);
-		break;
 	case SHELL_LOGS:
 		if (!log_file_tail(command->lines, out))
 			break;
@@ -84,27 +80,81 @@ static void audit(struct api *api, const struct shell_query *query, const char *
 	api_event(api, query->who, "ssh", NULL, text);
 }
 
-static void answer(struct api *api, const struct shell_call *call)
+struct question {
+	struct job job;
+	struct api *api;
+	struct shell_call call;
+	enum shell_status status;
+	FILE *out; /* to text */
+	char *text;
+	size_t len;
+};
+
+static void answer(struct question *question)
+{
+	if (!fclose(question->out))
+		shell_answer(question->api->stores.shell, &question->call, question->status, question->text,
+			     question->len);
+	free(question->text);
+	free(question);
+}
+
+/* The database may be slow: on a worker. */
+static void look_at_replication(struct job *job)
+{
+	struct question *question = (struct question *)job;
+
+	replication_print(question->api->stores.replication, question->api->stores.store, question->out);
+}
+
+static void looked(struct job *job)
+{
+	struct question *question = (struct question *)job;
+
+	if (!job->ran) {
+		fputs("the Manager stops.\n", question->out);
+		question->status = SHELL_FAILED;
+	}
+	answer(question);
+}
+
+/* SHELL_STATUS and SHELL_REPLICATION end with what the database says. */
+static void add_replication(struct question *question)
+{
+	question->job.run = look_at_replication;
+	question->job.done = looked;
+	if (job_submit(question->api->quick, &question->job))
+		return;
+	fputs(API_BUSY "\n", question->out);
+	question->status = SHELL_FAILED;
+	answer(question);
+}
+
+static void ask(struct api *api, const struct shell_call *call)
 {
 	struct shell_command command;
 	const char *wrong = shell_command_parse(call->query.line, strlen(call->query.line), &command);
-	enum shell_status status = SHELL_REFUSED;
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
+	struct question *question = calloc(1, sizeof(*question));
 
 	audit(api, &call->query, wrong);
-	if (!out) {
+	if (question)
+		question->out = open_memstream(&question->text, &question->len);
+	if (!question || !question->out) {
 		log_error("shell: out of memory");
+		free(question);
 		return;
 	}
+	question->api = api;
+	question->call = *call;
+	question->status = SHELL_REFUSED;
 	if (wrong)
-		fprintf(out, "%s\n", wrong);
+		fprintf(question->out, "%s\n", wrong);
 	else
-		status = print_answer(api, &command, out);
-	if (!fclose(out))
-		shell_answer(api->stores.shell, call, status, text, len);
-	free(text);
+		question->status = print_answer(api, &command, question->out);
+	if (!wrong && (command.verb == SHELL_STATUS || command.verb == SHELL_REPLICATION))
+		add_replication(question);
+	else
+		answer(question);
 }
 
 int api_shell_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
@@ -119,7 +169,7 @@ int api_shell_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
 		for (int i = 0; i < AT_ONCE && got >= 0; i++) {
 			got = shell_receive(api->stores.shell, &call);
 			if (got > 0)
-				answer(api, &call);
+				ask(api, &call);
 		}
 	}
 	return reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION; /* no browser's to ask for */
