@@ -155,17 +155,30 @@ static const char cnf[] =
 	"ssl-cert = %s/" REPLICATION_CERTIFICATE "\n"
 	"ssl-key = %s/" REPLICATION_KEY "\n";
 
-/* Whose folder it is reads what is in it: the server runs as somebody else than we. */
+/* Whose folder it is reads what is in it: the server runs as somebody else than we. Only what we wrote is given away, and
+ * no other name of another file, should the owner have put one there. */
 static int give_away(const char *dir, const char *name)
 {
-	struct stat st;
+	struct stat folder, file;
 	char path[PATH_MAX];
+	int fd = -1, error = ENAMETOOLONG;
 
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) < (int)sizeof(path) && !stat(dir, &st) &&
-	    (st.st_uid == geteuid() || !lchown(path, st.st_uid, st.st_gid)))
-		return 0;
-	log_error("%s/%s: cannot be given to the owner of its folder: %s", dir, name, strerror(errno));
-	return -1;
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) < (int)sizeof(path)) {
+		fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		error = fd < 0 || fstat(fd, &file) || stat(dir, &folder) ? errno : 0;
+	}
+	if (!error && folder.st_uid != geteuid()) {
+		if (!S_ISREG(file.st_mode) || file.st_nlink != 1 || file.st_uid != geteuid())
+			error = EPERM;
+		else if (fchown(fd, folder.st_uid, folder.st_gid))
+			error = errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (error)
+		log_error("%s/%s: cannot be given to the owner of its folder: %s", dir, name,
+			  strerror(error));
+	return error ? -1 : 0;
 }
 
 static int write_server(const char *dir, unsigned number, const json_t *files)
