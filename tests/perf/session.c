@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -180,8 +179,6 @@ void daemon_start(struct daemon *daemon, const char *folder)
 	setenv("NOTIFY_SOCKET", path, 1);
 	daemon->pid = fork();
 	if (!daemon->pid) {
-		/* As its unit does; without root the figures are those without it. */
-		setpriority(PRIO_PROCESS, 0, -10);
 		execl(program, program, "--config", config, NULL);
 		die(program);
 	}

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 #include "lib/log.h"
 #include "lib/version.h"
 
+#define FIRST_NICE -10 /* as kvmnetd.service permits */
 #define CONFIG_FILE "/etc/kvmnet/kvmnetd.conf"
 /* Password checks run one at a time: each takes 19 MiB and 50 ms, and guesses are to be slow. */
 #define VERIFIERS 1
@@ -265,6 +267,14 @@ static void close_all(struct daemon *daemon)
 	loop_free(server->loop);
 }
 
+/* The other threads are all there by now, and stay as they were: keys do not wait for encoders, pages and password hashes
+ * where processors are short. The unit permits it; without that nothing but time is lost. */
+static void come_first(void)
+{
+	if (setpriority(PRIO_PROCESS, 0, FIRST_NICE))
+		log_debug("no priority for keys: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon daemon;
@@ -288,6 +298,7 @@ int main(int argc, char **argv)
 	result = EXIT_FAILURE;
 	if (!sandbox_early() && !open_state(&daemon) && !open_rooms(&daemon)) {
 		print_claim(&daemon);
+		come_first();
 		sd_notify(0, "READY=1");
 		error = loop_run(daemon.server.loop);
 		if (error)

@@ -12,10 +12,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#define WORKER_NICE 5
 
 struct queue {
 	struct work_job *first, **last;
@@ -62,8 +59,6 @@ static void *worker(void *arg)
 	struct work_pool *pool = arg;
 	struct work_job *job;
 
-	/* Keys and pictures that are ready are the loop's: where processors are short it comes first. It is a wish. */
-	setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		while (!(job = queue_take(&pool->waiting)) && !pool->stopping)
