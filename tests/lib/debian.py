@@ -3,12 +3,12 @@
 sources, kept as tar files in the cache by a hash of what is in them. Knows nothing of the product.
 """
 
-import contextlib
-import fcntl
+import glob
 import hashlib
 import os
 import subprocess
 
+import cache
 from case import Failure, scratch
 
 OWN = "bookworm"  # the release whose sources this machine has
@@ -32,19 +32,21 @@ def _mmdebstrap(suite, out, *options):
     return done.stdout
 
 
-def _cache():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = os.path.join(base, "kvmnet")
-    os.makedirs(folder, exist_ok=True)
-    return folder
+def run(*argv, **options):
+    """What it prints; it must succeed."""
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
+    if done.returncode:
+        raise Failure(f"{argv[0]} failed ({done.returncode}): {done.stdout[-2000:]}")
+    return done.stdout
 
 
-@contextlib.contextmanager
-def _locked(path):
-    """Two tests that need the same system make it once."""
-    with open(path + ".lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def unpack(names, path):
+    """This machine's packages of these names into a new folder; nothing is installed."""
+    os.mkdir(path)
+    with scratch("packages") as folder:
+        run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *names, cwd=folder)
+        for package in glob.glob(os.path.join(folder, "*.deb")):
+            run("dpkg", "-x", package, path)
 
 
 class System:
@@ -54,13 +56,8 @@ class System:
         self.suite = suite
         with open(__file__, "rb") as own:
             text = own.read() + " ".join([suite, *packages]).encode()
-        self.tar = os.path.join(_cache(), f"{suite}-{hashlib.sha256(text).hexdigest()[:16]}.tar")
-        with _locked(self.tar):
-            if os.path.exists(self.tar):
-                return
-            part = self.tar[:-len(".tar")] + ".part.tar"
-            _mmdebstrap(suite, part, "--variant=minbase", f"--include={','.join(['ca-certificates', *packages])}")
-            os.rename(part, self.tar)
+        self.tar = cache.kept(f"{suite}-{hashlib.sha256(text).hexdigest()[:16]}.tar", lambda path: _mmdebstrap(
+            suite, path, "--variant=minbase", f"--include={','.join(['ca-certificates', *packages])}"))
 
     def run(self, script, bring=(), fetch=None):
         """What a shell script (its text) says in it, in /root; it must succeed. bring: files and folders that it finds

@@ -4,7 +4,6 @@ installed: its service would run on this machine. Its packages are unpacked into
 """
 
 import contextlib
-import fcntl
 import functools
 import glob
 import os
@@ -13,25 +12,19 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+import cache
 from authority import SERVER, Authority, pem
 from case import Deadline, Failure, Process, scratch
+from debian import run, unpack
 
 SUFFIX = "dc=example,dc=org"
 PEOPLE = f"ou=people,{SUFFIX}"
 GROUPS = f"ou=groups,{SUFFIX}"
 READER, READER_PASSWORD = f"cn=reader,{SUFFIX}", "only to read with"
-
-
-def run(*argv, **options):
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
-    if done.returncode:
-        raise Failure(f"{argv[0]} failed ({done.returncode}): {done.stdout[-2000:]}")
-    return done.stdout
 
 
 def packages():
@@ -52,25 +45,10 @@ def packages():
 @functools.cache
 def unpacked():
     """The folder that slapd and its libraries are unpacked in."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     version = re.search(r"Candidate: (\S+)", run("apt-cache", "policy", "slapd"))
     if not version:
         raise Failure("apt knows no slapd: apt-get update brings its list")
-    cache = os.path.join(base, "kvmnet")
-    folder = os.path.join(cache, "slapd-" + re.sub(r"[^0-9A-Za-z.+-]", "_", version[1]))
-    os.makedirs(cache, exist_ok=True)
-    with open(os.path.join(cache, "slapd.lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(folder):
-            stage = tempfile.mkdtemp(prefix="slapd-stage-", dir=cache)
-            try:
-                run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *packages(), cwd=stage)
-                for package in glob.glob(os.path.join(stage, "*.deb")):
-                    run("dpkg", "-x", package, os.path.join(stage, "root"))
-                os.rename(os.path.join(stage, "root"), folder)
-            finally:
-                shutil.rmtree(stage, ignore_errors=True)
-    return folder
+    return cache.kept("slapd-" + re.sub(r"[^0-9A-Za-z.+-]", "_", version[1]), lambda path: unpack(packages(), path))
 
 
 def person(name, password=None, **more):

@@ -5,8 +5,6 @@ its own, as whoever runs the test. Knows nothing of the product but which databa
 
 import contextlib
 import ctypes
-import fcntl
-import glob
 import os
 import pwd
 import re
@@ -15,20 +13,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
+import cache
 from case import Deadline, Failure, Skip, scratch
+from debian import run, unpack
 
 PACKAGES = ("mariadb-server-core", "libaio1", "libnuma1", "liburing2")
 DATABASE = "kvmnet"
 USER = pwd.getpwuid(os.getuid()).pw_name  # by which the socket knows who asks
-
-
-def _run(argv, **options):
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
-    if done.returncode:
-        raise Failure(f"{argv[0]} failed ({done.returncode}): {done.stdout[-2000:].decode(errors='replace')}")
-    return done.stdout.decode()
 
 
 def _program(root, defaults=None):
@@ -40,36 +32,21 @@ def _program(root, defaults=None):
 
 
 def _make(stage):
-    _run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", *PACKAGES], cwd=stage)
-    for package in glob.glob(stage + "/*.deb"):
-        _run(["dpkg", "-x", package, stage])
-        os.unlink(package)
+    unpack(PACKAGES, stage)
     os.makedirs(stage + "/data/mysql")
     tables = ["CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\n"]
     for part in ("mysql_system_tables", "mysql_performance_tables", "mysql_system_tables_data"):
         with open(f"{stage}/usr/share/mysql/{part}.sql", encoding="utf-8") as text:
             tables.append(text.read())
-    _run([*_program(stage), f"--datadir={stage}/data", "--bootstrap"], input="".join(tables).encode())
+    run(*_program(stage), f"--datadir={stage}/data", "--bootstrap", input="".join(tables))
 
 
 def _root():
     """The folder with the program and an empty data folder, made where there is none of this version."""
-    found = re.search(r"Candidate: (\S+)", _run(["apt-cache", "policy", PACKAGES[0]]))
+    found = re.search(r"Candidate: (\S+)", run("apt-cache", "policy", PACKAGES[0]))
     if not found or found[1] == "(none)":
         raise Skip(f"apt knows no {PACKAGES[0]} here: apt-get update")
-    cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "kvmnet")
-    folder = os.path.join(cache, "mariadb-" + re.sub(r"[^0-9A-Za-z.+]", "-", found[1]))
-    os.makedirs(cache, exist_ok=True)
-    with open(os.path.join(cache, "mariadb.lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.isdir(folder):
-            stage = tempfile.mkdtemp(prefix="mariadb-stage-", dir=cache)
-            try:
-                _make(stage)
-                os.rename(stage, folder)
-            finally:
-                shutil.rmtree(stage, ignore_errors=True)
-    return folder
+    return cache.kept("mariadb-" + re.sub(r"[^0-9A-Za-z.+]", "-", found[1]), _make)
 
 
 class Server:
