@@ -1,6 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The dialogue that asks a person for something: its fields, its button, and what went wrong with what they said.
 
+document.body.insertAdjacentHTML("beforeend", `
+	<dialog id="ask" aria-labelledby="ask-title">
+		<form id="ask-form" method="dialog">
+			<h2 id="ask-title"></h2>
+			<p id="ask-text" class="quiet"></p>
+			<p id="ask-key" class="quiet" hidden>Its key's SHA-256 is <span id="ask-hash" class="hash"></span></p>
+			<div id="ask-fields"></div>
+			<p id="ask-error" class="error" role="alert"></p>
+			<div class="actions">
+				<button id="ask-cancel" type="button">Cancel</button>
+				<button id="ask-go" class="go" type="submit"></button>
+			</div>
+		</form>
+	</dialog>
+`);
+
 const at = (id) => document.getElementById(id);
 
 function labelled(text, element) {
@@ -105,6 +121,20 @@ export function ask({ title, text, hash, go, fields, act }) {
 		}
 	};
 	at("ask").showModal();
+}
+
+// change(old, fresh) does it.
+export function askForPassword(text, change) {
+	ask({
+		title: "Your password",
+		text,
+		go: "Change",
+		fields: [
+			{ name: "old", label: "The one that you have", type: "password", length: 256, complete: "current-password" },
+			{ name: "fresh", label: "A new one", type: "password", length: 256, complete: "new-password" },
+		],
+		act: ({ old, fresh }) => change(old, fresh),
+	});
 }
 
 export function closeDialogs() {

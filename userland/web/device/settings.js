@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import * as device from "./device.js";
-import { ask, closeDialogs } from "./dialog.js";
+import { ask, askForPassword, closeDialogs } from "./dialog.js";
 import { hideGate } from "./gate.js";
 import { closeNetwork, openNetwork, showNetwork } from "./network.js";
 import { Poll } from "./poll.js";
@@ -173,19 +173,6 @@ function show({ user, manager, network, sessions, settings }) {
 
 const poll = new Poll(read, show);
 
-function askForPassword() {
-	ask({
-		title: "Your password",
-		text: "Your other log-ins and sessions end.",
-		go: "Change",
-		fields: [
-			{ name: "old", label: "The one that you have", type: "password", length: 256, complete: "current-password" },
-			{ name: "fresh", label: "A new one", type: "password", length: 256, complete: "new-password" },
-		],
-		act: ({ old, fresh }) => device.password(old, fresh),
-	});
-}
-
 function askToReset(lost) {
 	ask({
 		title: "Reset this Device",
@@ -204,7 +191,7 @@ function askToReset(lost) {
 export async function openSettings(lost, toConsole) {
 	openNetwork(() => poll.now());
 	at("try-way").onclick = tryWay;
-	at("change-password").onclick = askForPassword;
+	at("change-password").onclick = () => askForPassword("Your other log-ins and sessions end.", device.password);
 	at("show-log").onclick = showLog;
 	at("reset").onclick = () => askToReset(lost);
 	at("log").hidden = true;

@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import * as devices from "./devices.js";
-import { ask, closeDialogs } from "./dialog.js";
+import { askForPassword, closeDialogs } from "./dialog.js";
 import * as directory from "./directory.js";
 import * as fleet from "./fleet.js";
 import { hideGate, showGate } from "./gate.js";
@@ -71,16 +71,7 @@ async function choose() {
 	}
 }
 
-at("own-password").onclick = () => ask({
-	title: "Your password",
-	text: "Your log-ins elsewhere end.",
-	go: "Change",
-	fields: [
-		{ name: "old", label: "The one that you have", type: "password", length: 256, complete: "current-password" },
-		{ name: "fresh", label: "A new one", type: "password", length: 256, complete: "new-password" },
-	],
-	act: ({ old, fresh }) => fleet.password(old, fresh),
-});
+at("own-password").onclick = () => askForPassword("Your log-ins elsewhere end.", fleet.password);
 
 pair.open(choose);
 
