@@ -20,6 +20,23 @@ struct certificate_extension {
 	const char *value;
 };
 
+/* Initializers of a list of them: of an authority for ends alone, and of one that both serves and asks by TLS under names,
+ * a subjectAltName. */
+#define CERTIFICATE_OF_AUTHORITY \
+	{ \
+		{ NID_basic_constraints, "critical,CA:TRUE,pathlen:0" }, \
+			{ NID_key_usage, "critical,keyCertSign" }, { NID_subject_key_identifier, "hash" }, \
+			{ 0 }, \
+	}
+#define CERTIFICATE_OF_BOTH_ENDS(names) \
+	{ \
+		{ NID_subject_alt_name, names }, { NID_basic_constraints, "critical,CA:FALSE" }, \
+			{ NID_key_usage, "critical,digitalSignature" }, \
+			{ NID_ext_key_usage, "clientAuth,serverAuth" }, \
+			{ NID_subject_key_identifier, "hash" }, \
+			{ NID_authority_key_identifier, "keyid:always" }, { 0 }, \
+	}
+
 struct certificate_form {
 	const char *common_name; /* UTF-8 */
 	EVP_PKEY *key;		 /* whose it is */

@@ -49,12 +49,7 @@ static void device_name(const char *id, char name[DEVICE_NAME_SIZE])
 /* The name is from the key alone: a certificate that is made again serves those who pinned the first. */
 static X509 *issue_itself(void *arg, EVP_PKEY *key)
 {
-	static const struct certificate_extension extensions[] = {
-		{ NID_basic_constraints, "critical,CA:TRUE,pathlen:0" },
-		{ NID_key_usage, "critical,keyCertSign" },
-		{ NID_subject_key_identifier, "hash" },
-		{ 0 },
-	};
+	static const struct certificate_extension extensions[] = CERTIFICATE_OF_AUTHORITY;
 	char id[CA_ID_SIZE] = "", name[CERTIFICATE_NAME_MAX + 1];
 	time_t from = certificate_now() - CERTIFICATE_DAY_S;
 	const struct certificate_form form = {
@@ -232,15 +227,7 @@ X509 *ca_issue_device(const struct ca *ca, EVP_PKEY *key, const char *id, const 
 {
 	char own[CA_ID_SIZE], dns[DEVICE_NAME_SIZE], names[DEVICE_NAME_SIZE + 8];
 	char clean[CERTIFICATE_NAME_MAX + 1];
-	const struct certificate_extension extensions[] = {
-		{ NID_subject_alt_name, names },
-		{ NID_basic_constraints, "critical,CA:FALSE" },
-		{ NID_key_usage, "critical,digitalSignature" },
-		{ NID_ext_key_usage, "clientAuth,serverAuth" },
-		{ NID_subject_key_identifier, "hash" },
-		{ NID_authority_key_identifier, "keyid:always" },
-		{ 0 },
-	};
+	const struct certificate_extension extensions[] = CERTIFICATE_OF_BOTH_ENDS(names);
 	struct certificate_form form = { .common_name = clean, .key = key, .extensions = extensions };
 
 	if (!hex_id(key, own) || strcmp(own, id) != 0) {

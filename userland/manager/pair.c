@@ -54,21 +54,8 @@ static X509 *issue(const struct authority *authority, EVP_PKEY *key, const char 
 {
 	char names[3 * REPLICATION_ADDRESS_SIZE];
 	unsigned char ip[16];
-	const struct certificate_extension certifies[] = {
-		{ NID_basic_constraints, "critical,CA:TRUE,pathlen:0" },
-		{ NID_key_usage, "critical,keyCertSign" },
-		{ NID_subject_key_identifier, "hash" },
-		{ 0 },
-	};
-	const struct certificate_extension serves[] = {
-		{ NID_subject_alt_name, names },
-		{ NID_basic_constraints, "critical,CA:FALSE" },
-		{ NID_key_usage, "critical,digitalSignature" },
-		{ NID_ext_key_usage, "clientAuth,serverAuth" },
-		{ NID_subject_key_identifier, "hash" },
-		{ NID_authority_key_identifier, "keyid:always" },
-		{ 0 },
-	};
+	const struct certificate_extension certifies[] = CERTIFICATE_OF_AUTHORITY;
+	const struct certificate_extension serves[] = CERTIFICATE_OF_BOTH_ENDS(names);
 	time_t from = certificate_now() - CERTIFICATE_DAY_S;
 	const struct certificate_form form = {
 		.common_name = address ? address : "KVMnet Replication",
