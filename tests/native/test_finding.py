@@ -119,15 +119,22 @@ def test_lost_datagrams_on_one_wire():
             adopted(manager.claimed())
 
 
-def test_manager_with_two_interfaces():
-    """Devices on each find it, by the address that it has there, and their links come by both."""
+@contextlib.contextmanager
+def two_wires():
+    """(both, one, other): a space on two wires, as 10.0.0.1 and 10.1.0.1, and one on each, as 10.0.0.2 and 10.1.0.2."""
     with Net() as net:
-        wires = [net.switch(), net.switch()]
-        both, left, right = net.space(), net.space(), net.space()
-        for number, (wire, space) in enumerate(zip(wires, (left, right))):
+        both, *ends = net.space(), net.space(), net.space()
+        for number, space in enumerate(ends):
+            wire = net.switch()
             net.plug(both, wire, f"eth{number}", f"10.{number}.0.1/24")
             net.plug(space, wire, "eth0", f"10.{number}.0.2/24")
             space.sysctl("net.ipv6.conf.eth0.disable_ipv6", 1)
+        yield both, *ends
+
+
+def test_manager_with_two_interfaces():
+    """Devices on each find it, by the address that it has there, and their links come by both."""
+    with two_wires() as (both, left, right):
         with device(left, name="left"), Manager(both, "10.0.0.1") as manager, device(right, name="right"):
             admin = manager.claimed()
             equal({name: adopted(admin, name)["address"] for name in ("left", "right")},
@@ -136,13 +143,7 @@ def test_manager_with_two_interfaces():
 
 def test_device_with_two_interfaces():
     """Managers on each find it, by the address that it has there."""
-    with Net() as net:
-        wires = [net.switch(), net.switch()]
-        both, near, beyond = net.space(), net.space(), net.space()
-        for number, (wire, space) in enumerate(zip(wires, (near, beyond))):
-            net.plug(both, wire, f"eth{number}", f"10.{number}.0.1/24")
-            net.plug(space, wire, "eth0", f"10.{number}.0.2/24")
-            space.sysctl("net.ipv6.conf.eth0.disable_ipv6", 1)
+    with two_wires() as (both, near, beyond):
         with Manager(near, "10.0.0.2") as first, device(both), Manager(beyond, "10.1.0.2", name="Branch") as second:
             equal(adopted(first.claimed())["address"], "10.0.0.1")
             found = second.claimed().await_device(named("left", state="managed by another"), "it is another's")

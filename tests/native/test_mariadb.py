@@ -24,9 +24,10 @@ from test_permission import SECRET
 def test_store():
     """What is asked of the store is answered as by SQLite."""
     with mariadb.Server() as server:
-        done = subprocess.run([os.path.join(BUILD, "unit", "test_store")], check=False, timeout=80,
-                              env=dict(os.environ, STORE_SOCKET=server.socket, STORE_USER=mariadb.USER))
-        equal(done.returncode, 0, "the store's tests")
+        for program in ("test_store", "test_store_database"):
+            done = subprocess.run([os.path.join(BUILD, "unit", program)], check=False, timeout=80,
+                                  env=dict(os.environ, STORE_SOCKET=server.socket, STORE_USER=mariadb.USER))
+            equal(done.returncode, 0, program)
 
 
 def on_mariadb(test):
