@@ -50,7 +50,7 @@ def test_usb_controller_is_freed_late():
 def test_capture_driver_is_loaded_late():
     # Without the helper nobody else loads it.
     run("systemctl stop kvmnetd kvmnet-helper", "systemctl mask --runtime kvmnet-helper",
-        "! grep kvmcap /proc/devices", "systemctl start kvmnetd")
+        "if grep kvmcap /proc/devices; then exit 1; fi", "systemctl start kvmnetd")
     run("modprobe kvmcap",
         "until ls -l /proc/$(systemctl show -p MainPID --value kvmnetd)/fd | grep -q kvmcap; do :; done")
     run("systemctl unmask --runtime kvmnet-helper", "systemctl start kvmnet-helper")
@@ -64,3 +64,13 @@ def test_daemon_gets_no_huge_pages():
     said = run("systemctl restart kvmnetd", "p=$(systemctl show -p MainPID --value kvmnetd)",
                "grep THP_enabled /proc/$p/status")
     assert said.split() == ["THP_enabled:", "0"], said
+
+
+def test_keys_come_first():
+    """The daemon's thread that has them, and no other."""
+    said = run("systemctl restart kvmnetd", "p=$(systemctl show -p MainPID --value kvmnetd)",
+               "for t in /proc/$p/task/*; do echo ${t##*/} $p $(cut -d')' -f2 $t/stat | cut -d' ' -f18); done")
+    threads = [line.split() for line in said.splitlines()]
+    assert len(threads) > 4, said
+    for thread, daemon, nice in threads:
+        assert nice == ("-10" if thread == daemon else "0"), said
